@@ -1,0 +1,107 @@
+# `make run` needs Python 3.11 or newer and nothing else; `make help` lists the rest.
+
+# the first of these that is new enough; `make run PYTHON=/path/to/python3` names one
+PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime-installed
+DEVELOPMENT := $(VENV)/.development-installed
+PACKAGES := plugcontrol stations transactions ocpp_gateway simulator
+# two: every test process has its own database, and small machines have two cores
+WORKERS ?= 2
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+# a virtual environment whose Python is gone (an upgrade, a moved folder) is made again
+ifneq ($(shell $(BIN)/python -c 'print("works")' 2>/dev/null),works)
+  $(shell rm -f $(RUNTIME) $(DEVELOPMENT) $(BIN)/python)
+endif
+
+.PHONY: help run demo test e2e lint types check bench lock clean
+.DEFAULT_GOAL := help
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+
+run: $(RUNTIME) ## install, migrate and serve on HOST (0.0.0.0) and PORT (8000)
+	@exec $(BIN)/python manage.py serve --prepare
+
+# A data folder of its own: no demo charger ever stands among real ones. The background jobs of a shell ignore Ctrl-C, so
+# the trap ends both.
+demo: $(RUNTIME) ## the same with three simulated chargers, in data/demo
+	@export DATA_DIR="$${DATA_DIR:-data/demo}" DATABASE_URL= REDIS_URL= PUBLIC_URL=; \
+	export UNKNOWN_CHARGE_POINTS=accept UNKNOWN_ID_TAGS=accept; \
+	trap 'trap "" INT TERM; kill $$server $$chargers 2>/dev/null; wait; exit 0' INT TERM; \
+	case "$${HOST:-0.0.0.0}" in 0.0.0.0 | ::) export DEMO_HOST=127.0.0.1 ;; *) export DEMO_HOST="$$HOST" ;; esac; \
+	if [ ! -e "$$DATA_DIR/plugcontrol.sqlite3" ]; then \
+	  $(BIN)/python manage.py prepare || exit 1; \
+	  for holder in Anna Ben Carla David; do \
+	    tag=DEMO-$$(echo $$holder | tr a-z A-Z); \
+	    $(BIN)/python manage.py create_id_tag $$tag --holder $$holder --update >/dev/null || exit 1; \
+	  done; \
+	fi; \
+	$(BIN)/python manage.py serve --prepare & server=$$!; \
+	until $(BIN)/python -c "$$HEALTHY" 2>/dev/null; do kill -0 $$server 2>/dev/null || exit 1; sleep 1; done; \
+	$(BIN)/python manage.py simulate --demo --url "ws://$$DEMO_HOST:$${PORT:-8000}/ocpp/" & chargers=$$!; \
+	wait $$server; status=$$?; kill $$chargers 2>/dev/null; wait; exit $$status
+
+define HEALTHY
+import os, urllib.request as r
+address = "http://%s:%s/healthz" % (os.environ["DEMO_HOST"], os.environ.get("PORT") or 8000)
+r.build_opener(r.ProxyHandler({})).open(address, timeout=2)
+endef
+export HEALTHY
+
+test: $(DEVELOPMENT) ## run the tests; with DATABASE_URL and REDIS_URL set, on PostgreSQL and Redis
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not e2e" $(ARGS)
+
+e2e: $(DEVELOPMENT) ## run the browser tests; needs Chromium
+	$(BIN)/python -m pytest -m e2e tests/e2e $(ARGS)
+
+lint: $(DEVELOPMENT) ## check style, layout and who imports whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(DEVELOPMENT) ## check types
+	$(BIN)/mypy $(PACKAGES)
+
+check: lint types ## lint, types, migrations, and Django's own checks for production
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	PUBLIC_URL=https://charge.example.org DEBUG=0 \
+	  SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_hex(32))')" \
+	  $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+bench: $(DEVELOPMENT) ## measure; see docs/performance.md
+	$(BIN)/python -m bench.run $(ARGS)
+
+lock: $(DEVELOPMENT) ## write requirements*.txt anew; LOCK=--upgrade takes newer versions
+	for name in requirements requirements-dev; do \
+	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
+	    --custom-compile-command "make lock" $(LOCK) $$name.in --output-file $$name.txt || exit 1; \
+	done
+
+clean: ## remove what can be made again; data/ stays
+	rm -rf $(VENV) staticfiles .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache test-results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@found=; for candidate in $(PYTHON); do \
+	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "plugcontrol needs Python 3.11 or newer: install it, or say where it is with PYTHON=/path/to/python3." >&2; exit 1; \
+	fi; \
+	if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "$$found has no venv module: install it (on Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; \
+	fi; \
+	"$$found" -m venv --clear $(VENV)
+
+$(RUNTIME): requirements.txt | $(BIN)/python
+	@echo "Installing packages into $(VENV) …"
+	@$(PIP_INSTALL) -r requirements.txt
+	@touch $@
+
+$(DEVELOPMENT): requirements-dev.txt $(RUNTIME)
+	@echo "Installing development packages into $(VENV) …"
+	@$(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@
