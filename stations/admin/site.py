@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from ..models import Site
+from .pages import PageAdmin
+
+
+@admin.register(Site)
+class SiteAdmin(PageAdmin[Site]):
+    ordering = ("name",)  # counting drops the model's own
+    list_display = ("name", "address", "chargers")
+    search_fields = ("name", "address", "notes")
+    fields = ("name", "address", "notes", "chargers")
+    readonly_fields = ("chargers",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Site]:
+        in_use = Count("charge_points", filter=Q(charge_points__archived_at=None))
+        return super().get_queryset(request).annotate(charger_count=in_use)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields if obj else self.fields[:-1]
+
+    @admin.display(description=_("chargers"), ordering="charger_count")
+    def chargers(self, site: Any) -> SafeString:
+        url = reverse("admin:stations_chargepoint_changelist")
+        return format_html('<a href="{}?site__id__exact={}">{}</a>', url, site.pk, site.charger_count)

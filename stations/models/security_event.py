@@ -1,0 +1,42 @@
+"""Security events: what stations report (white paper A04) and what we notice ourselves."""
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from .charge_point import ChargePoint
+
+#: Events the white paper marks critical (its appendix); they deserve a person's eye.
+CRITICAL_TYPES = frozenset(
+    {
+        "FirmwareUpdated",
+        "SettingSystemTime",
+        "StartupOfTheDevice",
+        "ResetOrReboot",
+        "SecurityLogWasCleared",
+        "MemoryExhaustion",
+        "TamperDetectionActivated",
+    }
+)
+
+
+class SecurityEvent(models.Model):
+    charge_point = models.ForeignKey(
+        ChargePoint, verbose_name=_("charger"), on_delete=models.PROTECT, related_name="security_events"
+    )
+    type = models.CharField(_("type"), max_length=50)
+    tech_info = models.CharField(_("details"), max_length=2550, blank=True)
+    occurred_at = models.DateTimeField(_("time at the charger"))
+    received_at = models.DateTimeField(_("received"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("security event")
+        verbose_name_plural = _("security events")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.type
+
+    @property
+    def is_critical(self) -> bool:
+        return self.type in CRITICAL_TYPES

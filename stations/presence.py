@@ -1,0 +1,164 @@
+"""Which process and socket a station's line is: connect, disconnect, touch, and the processes themselves."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection as database
+from django.utils import timezone
+
+from . import bell
+from .models import ChargePoint, GatewayProcess
+
+SETTLE_TIME = timedelta(seconds=10)
+FORGET_DEAD_PROCESSES_AFTER = timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One accepted socket of a station."""
+
+    gateway_id: int
+    connection: str
+    protocol: str
+    remote_address: str
+    subprotocol_missing: bool
+    security_profile: int
+
+
+def connect(charge_point_id: int, line: Line, *, at: datetime) -> None:
+    """Make `line` the station's; the newest authenticated socket wins and the process that held the old one is told.
+
+    Raises ChargePoint.DoesNotExist if the station was deleted since its handshake began.
+    """
+    station = ChargePoint.objects.select_for_update(of=("self",)).select_related("gateway").get(pk=charge_point_id)
+    if station.connection and station.gateway is not None:
+        bell.ring(
+            station.gateway.channel,
+            {"type": "socket.replaced", "station": station.pk, "connection": station.connection},
+        )
+    station.gateway_id = line.gateway_id
+    station.connection = line.connection
+    station.protocol = line.protocol
+    station.remote_address = line.remote_address
+    station.subprotocol_missing = line.subprotocol_missing
+    station.security_profile = line.security_profile
+    station.connected_at = station.last_seen_at = at
+    station.save(
+        update_fields=[
+            "gateway",
+            "connection",
+            "protocol",
+            "remote_address",
+            "subprotocol_missing",
+            "security_profile",
+            "connected_at",
+            "last_seen_at",
+        ]
+    )
+
+
+def disconnect(charge_point_id: int, connection: str, *, at: datetime) -> bool:
+    """End `connection` if it still is the station's line; the end of a replaced socket changes nothing."""
+    held = ChargePoint.objects.filter(pk=charge_point_id, connection=connection)
+    return held.update(connection="", gateway=None, disconnected_at=at) == 1
+
+
+def reconcile(process_id: int, held: Mapping[int, str], *, at: datetime) -> list[dict[str, Any]]:
+    """Bring rows in line with the sockets a process really holds, and return the rows of those it thinks it holds.
+
+    A row that still names this process for a socket that is gone is released; one that lost its socket to another
+    process's sweep while the database was away gets it back. Rows say pk, connection, registration_status,
+    accepted_at, archived_at, strict.
+    """
+    settled = at - SETTLE_TIME  # a handshake stores its row before its socket is counted
+    mine = ChargePoint.objects.filter(gateway_id=process_id)
+    for pk, connection in mine.filter(connected_at__lt=settled).values_list("pk", "connection"):
+        if held.get(pk) != connection:
+            disconnect(pk, connection, at=at)
+    names = ("pk", "gateway_id", "connection", "registration_status", "accepted_at", "archived_at", "strict")
+    rows: list[dict[str, Any]] = [dict(row) for row in ChargePoint.objects.filter(pk__in=held).values(*names)]
+    for row in rows:
+        if not row["connection"] or (row["connection"] == held[row["pk"]] and row["gateway_id"] != process_id):
+            ChargePoint.objects.filter(pk=row["pk"], connection=row["connection"]).update(
+                connection=held[row["pk"]], gateway_id=process_id
+            )
+            row["connection"] = held[row["pk"]]
+    return rows
+
+
+def touch(seen: Mapping[int, datetime]) -> None:
+    """Remember when stations were last heard, many at once."""
+    table = database.ops.quote_name(ChargePoint._meta.db_table)
+    field = ChargePoint._meta.get_field("last_seen_at")
+    with database.cursor() as cursor:
+        cursor.executemany(
+            f"UPDATE {table} SET last_seen_at = %s WHERE id = %s",  # noqa: S608 - a table's name
+            # in one order everywhere, so that two processes cannot deadlock
+            [[field.get_db_prep_save(at, database), pk] for pk, at in sorted(seen.items())],
+        )
+
+
+def start_process(channel: str) -> GatewayProcess:
+    return GatewayProcess.objects.create(channel=channel, host=socket.gethostname(), pid=os.getpid())
+
+
+def beat(process_id: int) -> bool:
+    """Show that the process lives; False if its row is gone (taken for dead and swept)."""
+    return GatewayProcess.objects.filter(pk=process_id).update(beat_at=timezone.now()) == 1
+
+
+def stop_process(process_id: int) -> None:
+    """Take leave: whatever the process still held is offline now."""
+    _release(ChargePoint.objects.filter(gateway_id=process_id).values_list("pk", flat=True))
+    GatewayProcess.objects.filter(pk=process_id).delete()
+
+
+def other_processes(own: GatewayProcess) -> list[GatewayProcess]:
+    """Processes that live and were here before us; one of this host whose pid is gone is dead."""
+    earlier = GatewayProcess.objects.alive().exclude(pk=own.pk).filter(pk__lt=own.pk)
+    return [process for process in earlier if not _is_gone(process)]
+
+
+def _is_gone(process: GatewayProcess) -> bool:
+    if process.host != socket.gethostname():
+        return False
+    if process.pid == os.getpid():  # a container's restarted process has its predecessor's host name and pid
+        return True
+    try:
+        os.kill(process.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def sweep(now: datetime) -> int:
+    """Show stations of dead processes offline and forget processes dead for long; returns how many stations.
+
+    Every statement is conditional, so that two processes sweeping together do no harm.
+    """
+    held = ChargePoint.objects.exclude(connection="")
+    orphaned = held.filter(gateway=None) | held.filter(gateway__in=GatewayProcess.objects.dead())
+    swept = _release(orphaned.values_list("pk", flat=True))
+    GatewayProcess.objects.filter(beat_at__lt=now - FORGET_DEAD_PROCESSES_AFTER).delete()
+    return swept
+
+
+def release_gone_processes() -> None:
+    """At start: what processes of this host that are gone still seem to hold is offline."""
+    for process in GatewayProcess.objects.all():
+        if _is_gone(process):
+            stop_process(process.pk)
+
+
+def _release(charge_point_ids: Iterable[int]) -> int:
+    return ChargePoint.objects.filter(pk__in=charge_point_ids).update(
+        connection="", gateway=None, disconnected_at=timezone.now()
+    )

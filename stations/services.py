@@ -1,0 +1,282 @@
+"""What stations report about themselves, and what operators decide about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from . import bell, write_batch
+from .commands import queue_command
+from .models import (
+    ChargePoint,
+    ChargePointStatus,
+    ConnectionAttempt,
+    Connector,
+    Message,
+    ProgressReport,
+    RegistrationStatus,
+    Repair,
+    SecurityEvent,
+    StatusRecord,
+)
+from .models.charge_point import FORGET_DISCOVERED_AFTER
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+EARLIEST_PLAUSIBLE = datetime(2015, 1, 1, tzinfo=UTC)
+MAX_WAITING = 50
+ATTEMPT_WINDOW = timedelta(minutes=15)
+PRUNE_CHUNK = 5000
+
+
+def is_clock_suspect(reported_at: datetime, received_at: datetime) -> bool:
+    """A station's time in the future or before any charger existed (behaviour of clocks before the first boot)."""
+    return reported_at > received_at + CLOCK_TOLERANCE or reported_at < EARLIEST_PLAUSIBLE
+
+
+def find_charge_point(identity: str) -> ChargePoint | None:
+    """The station an address names; identities differ in more than case."""
+    return ChargePoint.objects.with_identity(identity).first()
+
+
+def admit_stranger(identity: str, *, accept: bool) -> ChargePoint | None:
+    """Enter a station that called by itself: accepted, or waiting for approval; None if too many wait already."""
+    strangers = ChargePoint.objects.waiting().filter(discovered=True)
+    if not accept and strangers.count() >= MAX_WAITING:
+        return find_charge_point(identity)
+    status = RegistrationStatus.ACCEPTED if accept else RegistrationStatus.PENDING
+    ChargePoint.objects.bulk_create(
+        [ChargePoint(identity=identity, registration_status=status, discovered=not accept)],
+        ignore_conflicts=True,  # two sockets of a new station may come at once
+    )
+    return find_charge_point(identity)
+
+
+def register_boot(charge_point: ChargePoint, *, at: datetime, **boot: str | None) -> RegistrationStatus:
+    """Store what BootNotification said and return the answer's status; acceptance is the station's, not the socket's.
+
+    `boot` holds vendor, model, serial_number, box_serial_number, firmware_version, iccid, imsi, meter_type and
+    meter_serial_number; None leaves a field empty. A boot ends no transaction: the stop may still come (§4.10).
+    """
+    values = {name: value or "" for name, value in boot.items()}
+    ChargePoint.objects.filter(pk=charge_point.pk).update(booted_at=at, last_seen_at=at, **values)
+    station = ChargePoint.objects.only("registration_status", "accepted_at").get(pk=charge_point.pk)
+    if station.registration_status == RegistrationStatus.ACCEPTED and station.accepted_at is None:
+        ChargePoint.objects.filter(pk=charge_point.pk, accepted_at=None).update(accepted_at=at)
+    return RegistrationStatus(station.registration_status)
+
+
+def record_status(
+    charge_point: ChargePoint,
+    *,
+    connector_id: int,
+    status: str,
+    error_code: str,
+    reported_at: datetime | None,
+    received_at: datetime,
+    info: str = "",
+    vendor_id: str = "",
+    vendor_error_code: str = "",
+) -> Connector:
+    """Keep every StatusNotification in the history; only one that is not older than the present state changes it.
+
+    A status we do not know stays in the history and leaves the state as it was. Any transition may appear (§4.9).
+    """
+    connector = get_connector(charge_point.pk, connector_id)
+    suspect = reported_at is not None and is_clock_suspect(reported_at, received_at)
+    effective_at = received_at if reported_at is None or suspect else reported_at
+    details = {
+        "error_code": error_code,
+        "info": info,
+        "vendor_id": vendor_id,
+        "vendor_error_code": vendor_error_code,
+    }
+    write_batch.insert(
+        StatusRecord,
+        connector_id=connector.pk,
+        status=status,
+        reported_at=reported_at or received_at,
+        received_at=received_at,
+        clock_suspect=suspect,
+        **details,
+    )
+    is_history = connector.status_at is not None and effective_at < connector.status_at
+    if is_history or status not in ChargePointStatus.values:
+        return connector
+    if connector.status != status or connector.status_at is None:
+        connector.status_at = effective_at
+    connector.status = status
+    for name, value in details.items():
+        setattr(connector, name, value)
+    write_batch.change(connector, "status", "status_at", *details)
+    return connector
+
+
+def get_connector(charge_point_id: int, connector_id: int) -> Connector:
+    """The station's connector, made on first sight (§3.8: numbers are the station's own); one instance in a batch."""
+    with write_batch.joined_batch([charge_point_id]) as batch:
+        known: dict[tuple[int, int], Connector]
+        known = batch.shared("stations.connectors", lambda: _connectors_of(batch.stations))
+        if (charge_point_id, connector_id) not in known:
+            known[charge_point_id, connector_id] = Connector.objects.get_or_create(
+                charge_point_id=charge_point_id, connector_id=connector_id
+            )[0]
+        return known[charge_point_id, connector_id]
+
+
+def _connectors_of(stations: Iterable[int]) -> dict[tuple[int, int], Connector]:
+    rows = Connector.objects.filter(charge_point__in=stations).order_by()
+    return {(row.charge_point_id, row.connector_id): row for row in rows}
+
+
+def record_progress(charge_point: ChargePoint, *, kind: str, status: str, request_id: int | None, at: datetime) -> None:
+    """A step of a firmware update, diagnostics or log upload."""
+    write_batch.insert(
+        ProgressReport, charge_point_id=charge_point.pk, kind=kind, status=status, request_id=request_id, received_at=at
+    )
+
+
+def record_security_event(
+    charge_point: ChargePoint,
+    *,
+    type: str,  # noqa: A002 - the specification's name
+    tech_info: str,
+    occurred_at: datetime,
+    received_at: datetime,
+) -> None:
+    """An event the station reports (white paper A04); critical ones are told apart by `SecurityEvent.is_critical`."""
+    write_batch.insert(
+        SecurityEvent,
+        charge_point_id=charge_point.pk,
+        type=type,
+        tech_info=tech_info,
+        occurred_at=occurred_at,
+        received_at=received_at,
+    )
+
+
+def count_repairs(charge_point_id: int, action: str, repairs: Iterable[tuple[str, str]], *, at: datetime) -> None:
+    """Count what tolerance mended: (rule, field) pairs of one message."""
+    for rule, field in repairs:
+        key = {"charge_point_id": charge_point_id, "action": action[:50], "rule": rule[:50], "field": field[:100]}
+        write_batch.increment(Repair, key, {"count": 1}, last_at=at)
+
+
+def approve_charge_point(charge_point: ChargePoint, *, user: AbstractBaseUser | AnonymousUser | None) -> None:
+    """Accept a station: its next boot is answered Accepted, and it is asked to boot at once if it is connected."""
+    _decide(charge_point, RegistrationStatus.ACCEPTED, user=user)
+
+
+def reject_charge_point(charge_point: ChargePoint, *, user: AbstractBaseUser | AnonymousUser | None) -> None:
+    """Refuse a station: its boots are answered Rejected; transactions it began while accepted are still stored."""
+    _decide(charge_point, RegistrationStatus.REJECTED, user=user)
+
+
+@transaction.atomic
+def _decide(charge_point: ChargePoint, status: RegistrationStatus, *, user: Any) -> None:
+    charge_point.registration_status = status
+    charge_point.discovered = False
+    fields = ["registration_status", "discovered"]
+    if status == RegistrationStatus.ACCEPTED and charge_point.accepted_at is None:
+        charge_point.accepted_at = timezone.now()
+        fields.append("accepted_at")
+    charge_point.save(update_fields=fields)
+    station = ring_station(charge_point.pk, "station.changed")
+    if status == RegistrationStatus.ACCEPTED and station.is_online:
+        queue_command(charge_point, "TriggerMessage", {"requestedMessage": "BootNotification"}, user=user)
+
+
+@transaction.atomic
+def archive_charge_point(charge_point: ChargePoint) -> None:
+    """Take a station out of use: it is refused from now on; its history stays."""
+    charge_point.archived_at = timezone.now()
+    charge_point.save(update_fields=["archived_at"])
+    ring_station(charge_point.pk, "station.changed")
+
+
+def restore_charge_point(charge_point: ChargePoint) -> None:
+    charge_point.archived_at = None
+    charge_point.save(update_fields=["archived_at"])
+
+
+def ring_station(charge_point_id: int, event: str) -> ChargePoint:
+    """Tell the process that holds a station that its row changed; returns the row with its gateway."""
+    station = ChargePoint.objects.select_related("gateway").get(pk=charge_point_id)
+    if station.gateway is not None and station.connection:
+        bell.ring(station.gateway.channel, {"type": event, "station": station.pk})
+    return station
+
+
+def record_attempt(
+    *, reason: str, path: str, remote_address: str, status_code: int, at: datetime, identity: str = "", **details: str
+) -> None:
+    """A refused handshake; the same again within a quarter of an hour is counted in the same row."""
+    values = {name: value[:255] for name, value in details.items()}
+    same = ConnectionAttempt.objects.filter(
+        reason=reason,
+        path=path[:500],
+        remote_address=remote_address[:64],
+        identity=identity[:255],
+        last_at__gt=at - ATTEMPT_WINDOW,
+    )
+    known = same.order_by("-last_at").first()
+    if known is not None:
+        known.count += 1
+        known.last_at = at
+        known.status_code = status_code
+        known.save(update_fields=["count", "last_at", "status_code"])
+        return
+    ConnectionAttempt.objects.create(
+        reason=reason,
+        path=path[:500],
+        remote_address=remote_address[:64],
+        identity=identity[:255],
+        status_code=status_code,
+        first_at=at,
+        last_at=at,
+        **values,
+    )
+
+
+def forget_discovered(now: datetime) -> int:
+    """Forget stations that called by themselves, were never approved and stayed away for a day."""
+    strangers = ChargePoint.objects.filter(
+        discovered=True,
+        accepted_at=None,
+        registration_status=RegistrationStatus.PENDING,
+        connection="",
+        disconnected_at__lt=now - FORGET_DISCOVERED_AFTER,
+        transactions=None,
+        security_events=None,
+        orphaned_stops=None,
+    )
+    forgotten = 0
+    for stranger in strangers[:PRUNE_CHUNK]:
+        with transaction.atomic():
+            Message.objects.filter(charge_point=stranger).delete()
+            stranger.commands.all().delete()
+            stranger.connectors.all().delete()
+            forgotten += bool(stranger.delete()[0])
+    return forgotten
+
+
+def prune_attempts(before: datetime) -> int:
+    return ConnectionAttempt.objects.filter(last_at__lt=before).delete()[0]
+
+
+def prune_messages(before: datetime) -> int:
+    """Delete log rows older than `before`, oldest keys first, in small bites so that the writer never waits long."""
+    deleted = 0
+    while True:
+        chunk = list(Message.objects.order_by("pk").values_list("pk", "at")[:PRUNE_CHUNK])
+        old = [pk for pk, at in chunk if at < before]
+        if old:
+            deleted += Message.objects.filter(pk__lte=old[-1], at__lt=before).delete()[0]
+        if len(old) < PRUNE_CHUNK:
+            return deleted
