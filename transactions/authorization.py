@@ -1,0 +1,139 @@
+"""Who may charge: the verdict on a tag (OCPP 1.6 §3.10, §4.1, §7.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.utils import timezone
+
+from stations.models import ChargePoint
+from stations.write_batch import WriteBatch, joined_batch
+
+from .ledger import Ledger
+from .models import AuthorizationStatus, IdTag, IdTagGroup, Transaction, UnknownIdTag
+
+#: Distinct unknown tags remembered per station: a reader gone mad must not fill the table.
+MAX_UNKNOWN_ID_TAGS = 500
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """idTagInfo in our words: `expires_at` is the end of the tag's validity, None if it has none (§7.27)."""
+
+    status: AuthorizationStatus
+    tag: IdTag | None
+    parent_id_tag: str | None
+    expires_at: datetime | None
+
+    @property
+    def is_accepted(self) -> bool:
+        return self.status == AuthorizationStatus.ACCEPTED
+
+
+def authorize(id_tag: str, charge_point: ChargePoint, *, at: datetime, too_long: bool = False) -> Verdict:
+    """The verdict of Authorize: by the tag alone, never ConcurrentTx (§4.1).
+
+    An unknown tag is Invalid unless UNKNOWN_ID_TAGS is "accept"; it is remembered either way, so that somebody can
+    enter it. A tag of more than 20 characters is none of ours.
+    """
+    tag = None if too_long else _find(id_tag)
+    if tag is not None:
+        return verdict_on(tag, _status_of(tag, at))
+    _remember_unknown(id_tag, charge_point)
+    is_welcome = settings.UNKNOWN_ID_TAGS == "accept" and not too_long
+    return verdict_on(None, AuthorizationStatus.ACCEPTED if is_welcome else AuthorizationStatus.INVALID)
+
+
+def _find(id_tag: str) -> IdTag | None:
+    """The tag with a number, whatever its case; those of a whole batch are read at once."""
+    tags = IdTag.objects.select_related("group")
+    if not id_tag.isascii():  # only the database knows what it takes for one letter in two cases
+        return tags.with_number(id_tag).first()
+    with joined_batch() as batch:
+        known: dict[str, IdTag | None] = batch.shared("transactions.id_tags", dict)
+        number = id_tag.upper()
+        if number not in known:
+            numbers = {named.upper() for named in batch.id_tags if named.isascii()} | {number}
+            known.update(dict.fromkeys(numbers - known.keys()))
+            known.update({tag.id_tag.upper(): tag for tag in tags.filter(id_tag__upper__in=numbers)})
+        return known[number]
+
+
+def authorize_start(
+    id_tag: str, charge_point: ChargePoint, *, connector_pk: int, at: datetime, too_long: bool = False
+) -> Verdict:
+    """The verdict of StartTransaction: as `authorize`, and ConcurrentTx where the tag's limit is reached elsewhere."""
+    verdict = authorize(id_tag, charge_point, at=at, too_long=too_long)
+    tag = verdict.tag
+    if tag is None or tag.max_concurrent is None or not verdict.is_accepted:
+        return verdict
+    if _running_elsewhere(tag, connector_pk, at) < tag.max_concurrent:
+        return verdict
+    return verdict_on(tag, AuthorizationStatus.CONCURRENT_TX)
+
+
+def verdict_on(tag: IdTag | None, status: AuthorizationStatus) -> Verdict:
+    """The given status with what the tag and its group say today."""
+    if tag is None:
+        return Verdict(status, None, None, None)
+    group: IdTagGroup | None = tag.group
+    ends = [owner.expires_at for owner in (tag, group) if owner is not None and owner.expires_at is not None]
+    return Verdict(status, tag, group.parent_id_tag if group else None, min(ends, default=None))
+
+
+def _status_of(tag: IdTag, at: datetime) -> AuthorizationStatus:
+    """A group's block or end is its members' (§3.10)."""
+    group: IdTagGroup | None = tag.group
+    if tag.archived_at is not None:
+        return AuthorizationStatus.INVALID
+    if tag.blocked or (group is not None and group.blocked):
+        return AuthorizationStatus.BLOCKED
+    if any(owner.expires_at is not None and owner.expires_at <= at for owner in (tag, group) if owner is not None):
+        return AuthorizationStatus.EXPIRED
+    return AuthorizationStatus.ACCEPTED
+
+
+def _running_elsewhere(tag: IdTag, connector_pk: int, at: datetime) -> int:
+    """Sessions that count against the tag's limit.
+
+    What is open on the same connector is stale: this start ends it. A start from a station's queue is not judged by
+    sessions that began after it. A session that was refused delivers nothing.
+    """
+    with joined_batch() as batch:
+        rows = Transaction.objects.running().filter(
+            tag=tag, started_at__lte=at, authorization_status=AuthorizationStatus.ACCEPTED
+        )
+        ledger = Ledger.of(batch)
+        numbers = rows.exclude(connector=connector_pk).order_by().values_list("pk", flat=True)
+        return sum(ledger.is_running(number) for number in numbers)
+
+
+def _remember_unknown(id_tag: str, charge_point: ChargePoint) -> None:
+    number = id_tag[:200]
+    if not number:
+        return
+    with joined_batch([charge_point.pk]) as batch:
+        known = _unknown_at(batch, charge_point)
+        if number in known or len(known) < MAX_UNKNOWN_ID_TAGS:
+            known.add(number)
+            key = {"id_tag": number, "charge_point_id": charge_point.pk}
+            batch.increment(UnknownIdTag, key, {"count": 1}, last_at=timezone.now())
+
+
+def _unknown_at(batch: WriteBatch, charge_point: ChargePoint) -> set[str]:
+    """Numbers already remembered at the station; those at all stations of the batch are read at once."""
+    stations = {charge_point.pk, *batch.stations}
+    known: dict[int, set[str]] = batch.shared("transactions.unknown_id_tags", lambda: _unknown_of(stations))
+    if charge_point.pk not in known:
+        known.update(_unknown_of({charge_point.pk}))
+    return known[charge_point.pk]
+
+
+def _unknown_of(stations: set[int]) -> dict[int, set[str]]:
+    known: dict[int, set[str]] = {station: set() for station in stations}
+    rows = UnknownIdTag.objects.filter(charge_point__in=stations).order_by()
+    for station, number in rows.values_list("charge_point_id", "id_tag"):
+        known[station].add(number)
+    return known

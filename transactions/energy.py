@@ -1,0 +1,96 @@
+"""How much was delivered: from registers to watt hours (OCPP 1.6 §4.7, §4.10)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from stations.write_batch import WriteBatch
+
+from .clock import local_day
+from .models import DailyEnergy, Flag, Transaction
+
+#: More than any charger delivers. A larger step is another register, not energy.
+LARGEST_POWER_W = 4_000_000
+#: What may be counted however little time has passed: clocks have whole seconds, and some stations set them on the way.
+LARGEST_STEP_WH = 50_000
+#: A terawatt hour: hostile registers must not break the sums of honest days.
+LARGEST_ENERGY_WH = 10**12
+
+
+class Step(NamedTuple):
+    """What a reading of a running transaction's register means."""
+
+    counted_wh: int
+    moves_register: bool
+    is_reset: bool = False
+
+
+STAY = Step(0, moves_register=False)
+REBASE = Step(0, moves_register=True)
+
+
+def step_to(transaction: Transaction, register_wh: int, at: datetime, *, is_named: bool) -> Step:
+    """Judge a reading; `is_named` if the station said that it belongs to this transaction.
+
+    Some stations have two registers: one of the session, from 0, in readings that name the transaction, and the
+    meter's own in meterStart and in those that do not (ABB, Vestel, Wallbox: lbbrhzn/ocpp#919, #1925). Going from one
+    to the other is neither energy nor a reset. A real reset costs the energy of the drop and is flagged.
+    """
+    delta = register_wh - transaction.register_wh
+    if at < transaction.register_at or (at == transaction.register_at and delta <= 0):
+        return STAY
+    if 0 <= delta <= _largest_step(at - transaction.register_at):
+        return Step(delta, moves_register=True)
+    if not is_named:
+        return STAY
+    is_first = transaction.energy_wh == 0 and transaction.register_wh == transaction.meter_start_wh
+    return Step(0, moves_register=True, is_reset=True) if delta < 0 and not is_first else REBASE
+
+
+def _largest_step(elapsed: timedelta) -> int:
+    return max(LARGEST_STEP_WH, int(elapsed / timedelta(hours=1) * LARGEST_POWER_W))
+
+
+def follow(batch: WriteBatch, transaction: Transaction, register_wh: int, at: datetime, *, is_named: bool) -> None:
+    """Let a running transaction follow its meter. Old readings come again and late: they change nothing."""
+    step = step_to(transaction, register_wh, at, is_named=is_named)
+    if not step.moves_register:
+        return
+    transaction.register_wh, transaction.register_at = register_wh, at
+    # energy too, changed or not: one UPDATE for the whole batch instead of one for each combination of columns
+    batch.change(transaction, "register_wh", "register_at", "energy_wh")
+    if step.is_reset:
+        transaction.flag(Flag.METER_RESET)
+        batch.change(transaction, "flags")
+    count(batch, transaction, step.counted_wh, at)
+
+
+def count(batch: WriteBatch, transaction: Transaction, energy_wh: int, at: datetime) -> None:
+    """Add to a transaction's energy and to its day's; a correction may be negative."""
+    if energy_wh:
+        transaction.energy_wh += energy_wh
+        batch.change(transaction, "energy_wh")
+        key = {"connector_id": transaction.connector_id, "day": local_day(at)}
+        batch.increment(DailyEnergy, key, {"energy_wh": energy_wh})
+
+
+def delivered_wh(transaction: Transaction, meter_stop_wh: int | None) -> int:
+    """Energy by the station's own stop: meterStop - meterStart; if that is nothing to go by, what the readings say."""
+    if meter_stop_wh is None:
+        return transaction.energy_wh
+    if meter_stop_wh >= transaction.meter_start_wh:
+        # also after a fall of the register, which is flagged: a clock that jumps makes readings seem to fall, and what
+        # the station swears to must not grow by that
+        return min(meter_stop_wh - transaction.meter_start_wh, LARGEST_ENERGY_WH)
+    # after a reset the last reading and the stop are still of one register
+    last = min(max(0, meter_stop_wh - transaction.register_wh), LARGEST_ENERGY_WH)
+    return transaction.energy_wh + last
+
+
+def superseded_end(transaction: Transaction, next_meter_start_wh: int) -> tuple[int, int]:
+    """meterStop and energy of a transaction whose stop never came: no more than what is certain."""
+    known = [wh for wh in (next_meter_start_wh, transaction.register_wh) if wh >= transaction.meter_start_wh]
+    if not known or Flag.METER_RESET in transaction.flags:
+        return max(transaction.register_wh, transaction.meter_start_wh), transaction.energy_wh
+    return min(known), min(min(known) - transaction.meter_start_wh, LARGEST_ENERGY_WH)

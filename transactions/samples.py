@@ -1,0 +1,241 @@
+"""Sampled values, and how they fill the columns of a MeterValue row. Plain arithmetic, no queries.
+
+A column is filled when it can say what the sample says. Where it says less (a rounded fraction, another location than
+the outlet, a decimal comma) the sample is kept beside it as it was sent; where no column fits, it is only kept.
+Nothing is lost (OCPP 1.6 §7.33, §7.43).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from .models import MeterValue
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One sampledValue as it was sent; None where a field was absent (§7.43)."""
+
+    value: str
+    context: str | None = None
+    format: str | None = None
+    measurand: str | None = None
+    phase: str | None = None
+    location: str | None = None
+    unit: str | None = None
+
+    def raw(self) -> dict[str, str]:
+        """What was sent and nothing added: the form kept in `MeterValue.samples`."""
+        return {name: text for name in _FIELDS if (text := getattr(self, name)) is not None}
+
+    @classmethod
+    def from_raw(cls, raw: dict[str, str]) -> Sample:
+        return cls(raw["value"], *(raw.get(name) for name in _FIELDS[1:]))
+
+
+@dataclass
+class Reading:
+    """One meterValue: the samples of one moment (§7.33). None is a timestamp that was not sent or is not readable."""
+
+    timestamp: datetime | None
+    samples: list[Sample] = field(default_factory=list)
+
+
+class _Column(NamedTuple):
+    """A column, what its unit makes of a value, and the largest value it holds. None places: whole numbers."""
+
+    name: str
+    factor: int
+    limit: int
+    places: Decimal | None
+
+
+class _Filling(NamedTuple):
+    """What a column says, the sample it comes from, and whether the sample was taken elsewhere than at the outlet."""
+
+    value: int | Decimal
+    sample: Sample
+    is_foreign: bool
+
+
+class Row:
+    """The samples of one reading that share a context: column values, and the samples kept as they were sent."""
+
+    __slots__ = ("context", "fillings", "kept")
+
+    def __init__(self, context: str) -> None:
+        self.context = context
+        self.fillings: dict[str, _Filling] = {}
+        # a dict for its order: a reading may hold thousands of samples, and every one is looked up
+        self.kept: dict[Sample, None] = {}
+
+    @property
+    def energy_wh(self) -> int | None:
+        """The energy register (Energy.Active.Import.Register), if the reading has one."""
+        filling = self.fillings.get("energy_wh")
+        return None if filling is None else int(filling.value)
+
+    def put(self, sample: Sample) -> None:
+        """Take one sample in. The first one in a column stays, unless the second is the outlet's and it is not."""
+        column = _column_of(sample)
+        number = None if column is None else _number(sample.value, column)
+        if column is None or number is None:
+            self.kept[sample] = None
+            return
+        value, is_exact = number
+        location = sample.location
+        is_foreign = location is not None and location != "Outlet" and column.name != "soc_percent"
+        self._fill(column.name, _Filling(value, sample, is_foreign))
+        if not is_exact or is_foreign:
+            self.kept[sample] = None
+
+    def absorb(self, other: Row) -> None:
+        """Take in what another message said of the same moment and context."""
+        for name, filling in other.fillings.items():
+            self._fill(name, filling)
+        self.kept.update(other.kept)
+
+    def _fill(self, name: str, filling: _Filling) -> None:
+        known = self.fillings.get(name)
+        if known is None or (known.is_foreign and not filling.is_foreign):
+            self.fillings[name] = filling
+        elif known.value != filling.value:
+            self.kept[filling.sample] = None
+
+
+def rows_of(samples: Iterable[Sample]) -> list[Row]:
+    """One row per context, in the order of their first samples. A context that OCPP does not know is Other."""
+    rows: dict[str, Row] = {}
+    for sample in samples:
+        context = sample.context
+        name = "Sample.Periodic" if context is None else _CONTEXTS.get(context) or _CONTEXTS.get(context.lower())
+        row = rows.get(name or "Other")
+        if row is None:
+            row = rows[name or "Other"] = Row(name or "Other")
+        row.put(sample)
+        if name is None:
+            row.kept[sample] = None
+    return list(rows.values())
+
+
+def merge(row: MeterValue, other: Row) -> set[str]:
+    """Take further samples of the same key into a stored row; returns the names of the fields that changed.
+
+    What the row says already is not said twice, so a repeated message changes nothing (§3.16, errata 3.14).
+    """
+    changed: set[str] = set()
+    kept = dict.fromkeys(Sample.from_raw(raw) for raw in row.samples or ())
+    before = len(kept)
+    for name, filling in other.fillings.items():
+        known = getattr(row, name)
+        if known is None or (known != filling.value and not filling.is_foreign and _is_foreign(name, known, kept)):
+            setattr(row, name, filling.value)
+            changed.add(name)
+        elif known != filling.value:
+            kept[filling.sample] = None
+    kept.update(other.kept)
+    if len(kept) > before:
+        row.samples = [sample.raw() for sample in kept]
+        changed.add("samples")
+    return changed
+
+
+def _is_foreign(name: str, value: int | Decimal, kept: Iterable[Sample]) -> bool:
+    """Whether a stored column was filled from another location than the outlet: then that sample was kept beside it."""
+    again = Row("")
+    for sample in kept:
+        again.put(sample)
+    filling = again.fillings.get(name)
+    return filling is not None and filling.is_foreign and filling.value == value
+
+
+def _column_of(sample: Sample) -> _Column | None:
+    """The column that takes the sample; None if there is none or the value is not a number to be read."""
+    if sample.format is not None and sample.format != "Raw":
+        return None  # SignedData is opaque (§4.7)
+    column = _COLUMNS.get((sample.measurand, sample.phase, sample.unit))
+    if column is None:
+        column = _COLUMNS_IN_LOWER_CASE.get((_lower(sample.measurand), _lower(sample.phase), _lower(sample.unit)))
+    return column
+
+
+def _lower(text: str | None) -> str | None:
+    return None if text is None else text.lower()
+
+
+def _number(text: str, column: _Column) -> tuple[int | Decimal, bool] | None:
+    """The value in the column's unit, and whether it is the whole truth. None for what is no number or too large."""
+    number = _decimal(text)
+    # the exponent first: 1E+999999999 is a number, but not one to calculate with
+    if number is None or not number.is_finite() or number.adjusted() > 18:
+        return None
+    if column.factor != 1:
+        number *= column.factor
+    # 28 digits are what Decimal calculates with: of more, it may have rounded some away
+    is_plain = len(text) < 28 and "," not in text
+    if column.places is None:
+        value: int | Decimal = int(number.to_integral_value(ROUND_HALF_UP))
+    else:
+        value = number.quantize(column.places, ROUND_HALF_UP)
+    return (value, is_plain and value == number) if -column.limit < value < column.limit else None
+
+
+def _decimal(text: str) -> Decimal | None:
+    """A decimal number, also with a decimal comma (many German stations); Python's own 1_000 is none."""
+    try:
+        return Decimal(text) if "_" not in text else None
+    except InvalidOperation:
+        pass
+    try:
+        return Decimal(text.replace(",", ".", 1)) if "_" not in text else None
+    except InvalidOperation:
+        return None
+
+
+_FIELDS = ("value", "context", "format", "measurand", "phase", "location", "unit")
+_ENERGY = "Energy.Active.Import.Register"
+_CONTEXT_NAMES = (
+    "Interruption.Begin",
+    "Interruption.End",
+    "Sample.Clock",
+    "Sample.Periodic",
+    "Transaction.Begin",
+    "Transaction.End",
+    "Trigger",
+    "Other",
+)
+# Some stations write contexts, measurands, phases and units in their own case (lbbrhzn/ocpp#361, #1635).
+_CONTEXTS = {name: name for name in _CONTEXT_NAMES} | {name.lower(): name for name in _CONTEXT_NAMES}
+
+_MILLI = Decimal("0.001")
+_NO_PHASE: dict[str | None, str] = {None: ""}
+# L1-N is L1 (Grizzl-E, lbbrhzn/ocpp#442); L1-L2 is √3 times as much and has no column.
+_PHASES = _NO_PHASE | {f"L{n}{suffix}": f"_l{n}" for n in (1, 2, 3) for suffix in ("", "-N")}
+
+
+def _columns() -> dict[tuple[str | None, str | None, str | None], _Column]:
+    """Every (measurand, phase, unit) that has a column; an absent unit is the measurand's base unit."""
+    columns: dict[tuple[str | None, str | None, str | None], _Column] = {}
+    for measurand, stem, suffix, phases, units, limit, places in (
+        (_ENERGY, "energy", "_wh", _NO_PHASE, {None: 1, "Wh": 1, "kWh": 1000}, 10**18, None),
+        ("Power.Active.Import", "power", "_w", _NO_PHASE, {None: 1, "W": 1, "kW": 1000}, 10**9, _MILLI),
+        ("Current.Import", "current", "_a", _PHASES, {None: 1, "A": 1}, 10**6, _MILLI),
+        ("Voltage", "voltage", "_v", _PHASES, {None: 1, "V": 1}, 10**6, _MILLI),
+        ("SoC", "soc_percent", "", _NO_PHASE, {None: 1, "Percent": 1}, 10**3, _MILLI),
+        ("Current.Offered", "current_offered", "_a", _NO_PHASE, {None: 1, "A": 1}, 10**6, _MILLI),
+    ):
+        for phase, infix in phases.items():
+            for unit, factor in units.items():
+                columns[measurand, phase, unit] = _Column(f"{stem}{infix}{suffix}", factor, limit, places)
+    return columns | {(None, *key[1:]): column for key, column in columns.items() if key[0] == _ENERGY}
+
+
+_COLUMNS = _columns()
+_COLUMNS_IN_LOWER_CASE = {
+    (_lower(measurand), _lower(phase), _lower(unit)): column for (measurand, phase, unit), column in _COLUMNS.items()
+}
