@@ -1,0 +1,400 @@
+"""The station's socket: asynchronous, without decisions and without the database.
+
+`receive` reads a frame and puts it into a bounded queue; one task answers in order; each answer leaves after its
+commit. Everything a frame can trigger is guarded, because an exception in a consumer would end the station's socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any, TypeVar
+
+import structlog
+from channels.exceptions import StopConsumer
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.utils import timezone
+
+from stations import commands, presence, services
+from stations.models import ChargePoint
+
+from . import dispatch, frames, journal
+from .conversation import Conversation
+from .delivery import CommandDelivery
+from .dispatch import ReadableCall, Reply
+from .errors import OcppError
+from .handshake import SUBPROTOCOL, Reason, Refused, Request
+from .registry import Gateway
+from .v16.messages.boot_notification import BootNotificationResponse
+from .writer import DatabaseAway, Job
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+#: Frames of one station that may wait for their turn; more and we stop reading its socket.
+MAX_WAITING_FRAMES = 32
+HUGE_FRAME = 32 * 1024
+#: A station that has never booted is asked to after this time.
+BOOT_PATIENCE_S = 5.0
+SEND_TIMEOUT_S = 20.0
+CLOSE_NORMAL = 1000
+CLOSE_RESTART = 1012
+
+#: Slow password hashes run here, one at a time: a storm of them must not eat the cores that serve everybody else.
+_slow_checks = ThreadPoolExecutor(1, thread_name_prefix="password-check")
+
+
+class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
+    """One socket of one station, OCPP 1.6J."""
+
+    # No layer and no channel of its own: it would be opened before `connect`, so no station could connect while Redis
+    # is away, and the round trips refused half of 2,000 stations in a reconnect storm. The process listens for all.
+    gateway: Gateway
+    station: ChargePoint
+    #: Set once the handshake has let the station in; before that there is no `station`.
+    _is_open = False
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """One event after the other. Channels' own loop makes a task per event to listen to a layer beside the socket,
+        and closes old database connections in a thread hop; here is neither a layer nor a connection.
+        """
+        self.scope, self.base_send = scope, send
+        with contextlib.suppress(StopConsumer):
+            while True:
+                await self.dispatch(await receive())
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Hand an event over; an exception must not end the station's socket."""
+        try:
+            await getattr(self, message["type"].replace(".", "_"))(message)
+        except StopConsumer:
+            raise
+        except Exception:
+            log.exception("socket event failed", event_type=message["type"], charge_point=self._identity)
+
+    @property
+    def _identity(self) -> str:
+        return self.station.identity if self._is_open else ""
+
+    @property
+    def _is_on_daphne(self) -> bool:
+        """Whether the server lacks the extension for refusing with a status of our own."""
+        return "websocket.http.response" not in (self.scope.get("extensions") or {})
+
+    # Handshake
+
+    async def connect(self) -> None:
+        request = Request.from_scope(self.scope)
+        self.gateway = Gateway.current()
+        self.connection = uuid.uuid4().hex
+        self.opened_at = timezone.now()
+        try:
+            await self._enter(request)
+        except Refused as refused:
+            await self._refuse(request, refused)
+        except (DatabaseAway, ChargePoint.DoesNotExist):
+            await self._refuse(request, Refused(None))
+
+    async def _enter(self, request: Request) -> None:
+        if self.gateway.is_closed_to_stations:
+            raise Refused(None)
+        station, subprotocol = await self._identify(request)
+        line = presence.Line(
+            gateway_id=await self.gateway.registered(),
+            connection=self.connection,
+            protocol=subprotocol or SUBPROTOCOL,
+            remote_address=request.remote_address,
+            subprotocol_missing=subprotocol is None,
+            security_profile=_security_profile(station, request),
+        )
+        await self.gateway.writer.submit(Job(lambda: presence.connect(station.pk, line, at=self.opened_at)))
+        self._open(station)
+        await self.accept(subprotocol)
+        log.info("charger connected", charge_point=station.identity, address=request.remote_address)
+        self.ring()
+
+    async def _identify(self, request: Request) -> tuple[ChargePoint, str | None]:
+        writer, doorkeeper = self.gateway.writer, self.gateway.doorkeeper
+        identity = doorkeeper.check_address(request)
+        station = await writer.submit(Job(lambda: services.find_charge_point(identity)))
+        subprotocol = doorkeeper.choose_subprotocol(request, station)
+        if station is None:
+            doorkeeper.meet_stranger(request)
+            accept = settings.UNKNOWN_CHARGE_POINTS == "accept"
+            station = await writer.submit(Job(lambda: services.admit_stranger(identity, accept=accept)))
+            if station is None:
+                raise Refused(Reason.TOO_MANY_WAITING)
+        elif not doorkeeper.check_credentials(request, station):
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(_slow_checks, doorkeeper.check_slowly, request, station)
+        return station, subprotocol
+
+    def _open(self, station: ChargePoint) -> None:
+        self.station = station
+        self._is_open = True
+        self.conversation = Conversation(station.registration_status, was_accepted=station.was_accepted)
+        self._delivery = CommandDelivery(
+            self.gateway.writer, self.gateway.spawn, station, self.connection, self.conversation, self._send
+        )
+        self._frames: deque[tuple[frames.Call, str, datetime]] = deque()
+        self._frame_ids: set[object] = set()
+        self._room = asyncio.Event()
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+        self._is_closed = False
+        self._sending_since: float | None = None
+        self._boot_timer = (
+            self.gateway.loop.call_later(BOOT_PATIENCE_S, self._ask_to_boot) if station.booted_at is None else None
+        )
+        self.gateway.adopt(station.pk, self)
+
+    async def _refuse(self, request: Request, refused: Refused) -> None:
+        if refused.reason is not None:
+            log.info("charger refused", reason=refused.reason.value, path=request.path, address=request.remote_address)
+            reason, status = refused.reason, refused.status
+            self._post(lambda: _record_attempt(request, reason, status, self.opened_at))
+        if self._is_on_daphne:
+            await self.close()  # 403 is all it can say
+            return
+        body = refused.reason.label if refused.reason is not None else "try again soon"
+        await self.base_send(
+            {
+                "type": "websocket.http.response.start",
+                "status": refused.status,
+                "headers": [(b"content-type", b"text/plain; charset=utf-8"), *refused.headers],
+            }
+        )
+        await self.base_send({"type": "websocket.http.response.body", "body": str(body).encode()})
+
+    # Frames from the station
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if not self._is_open or self._is_closed:
+            return  # what comes after we closed counts as not read: the station sends it again
+        received_at = timezone.now()
+        self.gateway.saw(self.station.pk, received_at)
+        text = text_data if text_data is not None else _text_of(bytes_data or b"")
+        try:
+            frame = await _aside(text, frames.parse, text)
+        except frames.FrameError as refused:
+            await self._answer_unreadable(refused, text, received_at)
+            return
+        if isinstance(frame, frames.Call):
+            await self._queue(frame, text, received_at)
+        elif frame is not None:
+            self._settle(frame, text, received_at)
+        else:
+            self._log_incoming(text, received_at, kind=0)
+
+    async def _queue(self, frame: frames.Call, text: str, received_at: datetime) -> None:
+        """Put a CALL into line; while the line is full nothing more is read from this station's socket."""
+        if frame.unique_id in self._frame_ids:
+            return  # sent again while we work on it: it is answered once
+        while len(self._frames) >= MAX_WAITING_FRAMES and not self._is_closed:
+            self._room.clear()
+            await self._room.wait()
+        self._frames.append((frame, text, received_at))
+        self._frame_ids.add(frame.unique_id)
+        if self._quiet.is_set():
+            self._quiet.clear()
+            self.gateway.spawn(self._answer_all())
+
+    async def _answer_all(self) -> None:
+        """Answer what is in line, in order of arrival; ends when the line is empty."""
+        try:
+            while self._frames:
+                frame, text, received_at = self._frames[0]
+                answer = await self._answer(frame, text, received_at)
+                self._frames.popleft()
+                self._frame_ids.discard(frame.unique_id)
+                self._room.set()
+                await self._send(answer)
+        except DatabaseAway:
+            self._frames.clear()  # not stored and not answered: the station sends them again on its next line
+        finally:
+            self._frame_ids.clear()
+            self._room.set()
+            self._quiet.set()
+
+    async def _answer(self, frame: frames.Call, text: str, received_at: datetime) -> str:
+        earlier = self.conversation.earlier_answer(frame)
+        if earlier is not None:
+            return earlier
+        try:
+            self.conversation.check_may(frame.action)
+            call = await _aside(text, dispatch.read, frame, text, self.station, received_at)
+        except OcppError as error:
+            return self._refuse_call(frame, text, error, received_at)
+        reply = await self._handle(call)
+        self.conversation.remember(frame, reply.text)
+        if isinstance(reply.response, BootNotificationResponse):
+            self._note_boot(reply.response)
+        return reply.text
+
+    async def _handle(self, call: ReadableCall) -> Reply:
+        if call.stores:
+            job = Job(call.answer, call.fail, call.station, call.transaction_id, call.id_tag)
+            return await self.gateway.writer.submit(job)
+        reply = call.answer_without_storing()
+        self._post(lambda: call.log(reply.text, is_error=False))
+        return reply
+
+    def _refuse_call(self, frame: frames.Call, text: str, error: OcppError, received_at: datetime) -> str:
+        station_id = self.station.pk
+        answer = frames.dump(frames.CallError.of(frame.unique_id, error))
+        self._post(lambda: dispatch.log_exchange(station_id, frame, text, answer, received_at, True))
+        return answer
+
+    async def _answer_unreadable(self, refused: frames.FrameError, text: str, received_at: datetime) -> None:
+        answer = frames.dump(frames.CallError.of(refused.unique_id, refused.error))
+        self._log_incoming(text, received_at, kind=0)
+        self._log_outgoing(answer, refused.unique_id)
+        await self._send(answer)
+
+    def _note_boot(self, response: BootNotificationResponse) -> None:
+        self.conversation.registration_status = response.status
+        self.conversation.was_accepted = self.conversation.was_accepted or response.status == "Accepted"
+        self.conversation.has_booted = True
+
+    def _ask_to_boot(self) -> None:
+        if self._is_closed or self.conversation.has_booted or self.conversation.registration_status == "Rejected":
+            return
+        station = self.station
+        self._post(lambda: commands.queue_command(station, "TriggerMessage", {"requestedMessage": "BootNotification"}))
+
+    # Our CALLs
+
+    def ring(self) -> None:
+        """Commands may wait for this station: send them, one at a time."""
+        self._delivery.ring()
+
+    def _settle(self, frame: frames.CallResult | frames.CallError, text: str, received_at: datetime) -> None:
+        """An answer to our CALL, logged whether or not somebody waits for it."""
+        kind = 3 if isinstance(frame, frames.CallResult) else 4
+        action = self._delivery.action_of(frame)
+        self._log_incoming(text, received_at, kind=kind, action=action, unique_id=frame.unique_id)
+        self._delivery.settle(frame)
+
+    # The registry's side
+
+    def refresh(self, row: dict[str, Any]) -> None:
+        """The station's row changed: an operator's decision counts at once."""
+        if row["archived_at"] is not None:
+            self.drop("archived")
+            return
+        self.station.strict = row["strict"]
+        self.station.registration_status = self.conversation.registration_status = row["registration_status"]
+        self.conversation.was_accepted = row["accepted_at"] is not None
+
+    def drop(self, reason: str) -> None:
+        """End this socket without waiting for anything."""
+        if not self._is_closed:
+            log.info("charger's socket closed", charge_point=self._identity, reason=reason)
+            code = CLOSE_RESTART if reason == "database away" else CLOSE_NORMAL
+            self.gateway.spawn(self._close(code))
+
+    async def finish(self, reason: str) -> None:
+        """Answer what was read, then close."""
+        await self._quiet.wait()
+        await asyncio.sleep(0)  # a frame the server has parsed but not yet handed over comes now
+        await self._quiet.wait()
+        log.info("charger's socket closed", charge_point=self._identity, reason=reason)
+        await self._close(CLOSE_RESTART)
+
+    async def _close(self, code: int) -> None:
+        self._end()
+        if self._is_on_daphne and code != CLOSE_NORMAL:
+            code += 3000  # its library refuses every code between 1001 and 2999
+        await self.close(code)
+
+    async def disconnect(self, code: int) -> None:
+        if not self._is_open:
+            return
+        self._end()
+        self.gateway.leave(self.station.pk, self)
+        station_id, at = self.station.pk, timezone.now()
+        self.gateway.writer.post(Job(lambda: presence.disconnect(station_id, self.connection, at=at)))
+        log.info("charger disconnected", charge_point=self._identity, code=code)
+
+    def _end(self) -> None:
+        self._is_closed = True
+        self._room.set()
+        self._delivery.end()
+        if self._boot_timer is not None:
+            self._boot_timer.cancel()
+
+    async def _send(self, text: str) -> bool:
+        """Send a frame; False if the socket is gone or its peer does not read."""
+        if self._is_closed:
+            return False
+        self._sending_since = self.gateway.loop.time()
+        try:
+            await self.base_send({"type": "websocket.send", "text": text})
+        except (OSError, RuntimeError) as error:  # the servers' ways of saying "gone"
+            log.info("frame not sent", charge_point=self._identity, error=str(error) or type(error).__name__)
+            self._end()
+            return False
+        finally:
+            self._sending_since = None
+        return True
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the station has not read what we send for longer than any network needs."""
+        return self._sending_since is not None and self.gateway.loop.time() - self._sending_since > SEND_TIMEOUT_S
+
+    def _post(self, work: Any) -> None:
+        self.gateway.writer.post(Job(work))
+
+    def _log_incoming(self, text: str, at: datetime, *, kind: int, action: str = "", unique_id: object = "") -> None:
+        if journal.wants(is_error=kind in (0, 4)):
+            details: dict[str, Any] = {"kind": kind, "text": text, "action": action, "unique_id": unique_id}
+            station_id = self.station.pk
+            self._post(lambda: journal.record(station_id, at=at, direction="in", **details))
+
+    def _log_outgoing(self, text: str, unique_id: object) -> None:
+        if journal.wants(is_error=True):
+            station_id, at = self.station.pk, timezone.now()
+            self._post(
+                lambda: journal.record(station_id, at=at, direction="out", kind=4, text=text, unique_id=unique_id)
+            )
+
+
+async def _aside(text: str, work: Callable[..., T], *arguments: Any) -> T:
+    """Do `work` on an ordinary frame here; a huge one (up to a second of CPU at 1 MiB) must not hold others up."""
+    if len(text) <= HUGE_FRAME:
+        return work(*arguments)
+    return await asyncio.to_thread(work, *arguments)
+
+
+def _text_of(data: bytes) -> str:
+    """A binary frame is read as text if it is one (behaviour §1); else it cannot be read at all."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return repr(data)
+
+
+def _security_profile(station: ChargePoint, request: Request) -> int:
+    if not station.credential_kind:
+        return 0
+    return 2 if request.is_secure else 1
+
+
+def _record_attempt(request: Request, reason: str, status_code: int, at: datetime) -> None:
+    services.record_attempt(
+        reason=reason,
+        path=journal.storable(request.path),
+        remote_address=request.remote_address,
+        status_code=status_code,
+        at=at,
+        identity=request.identity or "",
+        offered=", ".join(request.offered),
+        user_agent=journal.storable(request.user_agent),
+    )

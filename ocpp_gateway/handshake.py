@@ -1,0 +1,211 @@
+"""From a WebSocket upgrade to a station: identity, subprotocol, credentials; accept, or refuse with a reason.
+
+OCPP-J 1.6 §3.1–3.3 and §6.2; what differs from it is in docs/ocpp.md. Nothing here touches the database: the consumer
+brings the station's row and stores the verdict.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from django.conf import settings
+
+from stations.credentials import LastGoodPasswords, matches_key, matches_password
+from stations.models import ChargePoint, ConnectionAttempt, CredentialKind
+
+from .limits import FailureLimit
+
+SUBPROTOCOL = "ocpp1.6"
+MAX_IDENTITY_LENGTH = 255
+Reason = ConnectionAttempt.Reason
+
+_STATUS = {
+    Reason.NO_IDENTITY: 404,
+    Reason.BAD_IDENTITY: 404,
+    Reason.UNKNOWN: 404,
+    Reason.ARCHIVED: 404,
+    Reason.TOO_MANY_WAITING: 503,
+    Reason.WRONG_PASSWORD: 401,
+    Reason.NO_PASSWORD: 401,
+    Reason.WRONG_USER: 401,
+    Reason.BAD_AUTHORIZATION: 401,
+    Reason.SUBPROTOCOL: 400,
+    Reason.NO_SUBPROTOCOL: 400,
+    Reason.TOO_MANY_FAILURES: 429,
+}
+_HEADERS: dict[int, list[tuple[bytes, bytes]]] = {
+    401: [(b"www-authenticate", b'Basic realm="ocpp"')],
+    429: [(b"retry-after", b"60")],
+    503: [(b"retry-after", b"30")],
+}
+
+
+class Refused(Exception):
+    """The upgrade is answered with an HTTP status; `reason` is None where nobody needs to see it (restart, outage)."""
+
+    def __init__(self, reason: Reason | None, status: int | None = None) -> None:
+        self.reason = reason
+        self.status = status or (_STATUS[reason] if reason is not None else 503)
+        super().__init__(reason)
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        return _HEADERS.get(self.status, [])
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a station's upgrade request says, read without judging it."""
+
+    path: str
+    identity: str | None
+    offered: tuple[str, ...]
+    authorization: str | None
+    user_agent: str
+    remote_address: str
+    is_secure: bool
+
+    @classmethod
+    def from_scope(cls, scope: dict[str, Any]) -> Request:
+        raw_path = scope.get("raw_path") or scope["path"].encode()
+        raw_path = raw_path.split(b"?", 1)[0]  # daphne leaves the query in
+        headers = dict(reversed(scope["headers"]))  # the first of a repeated header wins
+        client = scope.get("client")
+        return cls(
+            path=raw_path.decode("latin-1"),
+            identity=identity_from_path(raw_path),
+            offered=tuple(scope.get("subprotocols") or ()),
+            authorization=_header(headers, b"authorization"),
+            user_agent=_header(headers, b"user-agent") or "",
+            remote_address=client[0] if client else "",
+            is_secure=scope.get("scheme") == "wss",
+        )
+
+
+def _header(headers: dict[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1").replace("\0", "")
+
+
+def identity_from_path(raw_path: bytes) -> str | None:
+    """The last non-empty segment of the raw path, percent-decoded once; None if there is none.
+
+    Raises nothing: what cannot be an identity comes back as "" (OCPP-J 1.6 §3.1.1).
+    """
+    segments = [segment for segment in raw_path.split(b"/") if segment]
+    is_bare = len(segments) == 1 and segments[0].lower() == b"ocpp"
+    if not segments or is_bare or segments[0] == b"ws":  # /ws/… is for browsers
+        return None
+    try:
+        identity = unquote_to_bytes(segments[-1]).decode()
+    except UnicodeDecodeError:
+        return ""
+    is_usable = len(identity) <= MAX_IDENTITY_LENGTH and identity.isprintable() and identity not in (".", "..")
+    return identity if is_usable else ""
+
+
+class Doorkeeper:
+    """Decides about upgrades; one per process, because it counts failures and remembers good passwords."""
+
+    def __init__(self) -> None:
+        self._wrong_for_identity = FailureLimit(20)
+        self._wrong_from_address = FailureLimit(100)
+        self._unknown_from_address = FailureLimit(50)
+        self._good_passwords = LastGoodPasswords()
+
+    def check_address(self, request: Request) -> str:
+        """The identity the station claims; raises Refused."""
+        if request.identity is None:
+            raise Refused(Reason.NO_IDENTITY)
+        if not request.identity:
+            raise Refused(Reason.BAD_IDENTITY)
+        return request.identity
+
+    def choose_subprotocol(self, request: Request, station: ChargePoint | None) -> str | None:
+        """`ocpp1.6` if offered, None if nothing was and that is tolerated; raises Refused."""
+        if SUBPROTOCOL in request.offered:
+            return SUBPROTOCOL
+        if request.offered:
+            raise Refused(Reason.SUBPROTOCOL)
+        if settings.REQUIRE_SUBPROTOCOL or (station is not None and station.strict):
+            raise Refused(Reason.NO_SUBPROTOCOL)
+        return None
+
+    def meet_stranger(self, request: Request) -> None:
+        """An identity nobody entered: refused by policy or by limit, else welcome to wait."""
+        if settings.UNKNOWN_CHARGE_POINTS == "accept":
+            return
+        if self._unknown_from_address.is_reached(request.remote_address):
+            raise Refused(Reason.TOO_MANY_FAILURES)
+        self._unknown_from_address.count(request.remote_address)
+        if settings.UNKNOWN_CHARGE_POINTS == "refuse":
+            raise Refused(Reason.UNKNOWN)
+
+    def check_credentials(self, request: Request, station: ChargePoint) -> bool:
+        """True if the station may pass, False if only the slow check can tell; raises Refused."""
+        if station.archived_at is not None:
+            raise Refused(Reason.ARCHIVED)
+        if station.credential_kind == CredentialKind.NONE:
+            return True
+        try:
+            presented = _presented_password(request, station)
+        except Refused as refused:
+            raise self._failed(request, station, refused) from None
+        if station.credential_kind == CredentialKind.KEY:
+            if matches_key(station.credential_hash, presented):
+                return True
+            raise self._failed(request, station, Refused(Reason.WRONG_PASSWORD))
+        if self._good_passwords.knows(station.credential_hash, presented):
+            return True
+        # Guessing from one place costs us 0.3 s of CPU a try; the real station elsewhere is never limited.
+        if self._wrong_for_identity.is_reached(_pair(request, station)):
+            raise Refused(Reason.TOO_MANY_FAILURES)
+        return False
+
+    def check_slowly(self, request: Request, station: ChargePoint) -> None:
+        """The slow hash of a password people chose, to be called in a thread; raises Refused."""
+        presented = _presented_password(request, station)
+        if not matches_password(station.credential_hash, presented):
+            raise self._failed(request, station, Refused(Reason.WRONG_PASSWORD))
+        self._good_passwords.remember(station.credential_hash, presented)
+
+    def _failed(self, request: Request, station: ChargePoint, refused: Refused) -> Refused:
+        is_limited = self._wrong_for_identity.is_reached(_pair(request, station)) or (
+            self._wrong_from_address.is_reached(request.remote_address)
+        )
+        self._wrong_for_identity.count(_pair(request, station))
+        self._wrong_from_address.count(request.remote_address)
+        return Refused(Reason.TOO_MANY_FAILURES) if is_limited else refused
+
+
+def _pair(request: Request, station: ChargePoint) -> str:
+    return f"{station.pk} {request.remote_address}"
+
+
+def _presented_password(request: Request, station: ChargePoint) -> bytes:
+    """Password bytes of the Authorization header; splits at the first colon of the bytes, never decodes the rest."""
+    if request.authorization is None:
+        raise Refused(Reason.NO_PASSWORD)
+    scheme, _, encoded = request.authorization.partition(" ")
+    if scheme.lower() != "basic":
+        raise Refused(Reason.BAD_AUTHORIZATION)
+    try:
+        decoded = base64.b64decode(encoded.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        raise Refused(Reason.BAD_AUTHORIZATION) from None
+    user, colon, password = decoded.partition(b":")
+    if not colon:
+        raise Refused(Reason.BAD_AUTHORIZATION)
+    try:
+        is_same = user.decode().casefold() == station.identity.casefold()
+    except UnicodeDecodeError:
+        is_same = False
+    if not is_same:
+        raise Refused(Reason.WRONG_USER)
+    if not password:
+        raise Refused(Reason.NO_PASSWORD)
+    return password

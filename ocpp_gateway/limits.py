@@ -1,0 +1,35 @@
+"""Sliding-window counters for failed handshakes. They count failures only: a known station that logs in is free."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+WINDOW_S = 60.0
+_MAX_KEYS = 20_000
+
+
+class FailureLimit:
+    """At most `most` distinct failures per key within a minute; kept per process, in memory."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._failures: dict[str, deque[float]] = {}
+
+    def count(self, key: str) -> None:
+        if len(self._failures) >= _MAX_KEYS:
+            self._forget_old()
+        failures = self._failures.setdefault(key, deque(maxlen=self._most))
+        failures.append(time.monotonic())
+
+    def is_reached(self, key: str) -> bool:
+        failures = self._failures.get(key)
+        if failures is None or len(failures) < self._most:
+            return False
+        return failures[0] > time.monotonic() - WINDOW_S
+
+    def _forget_old(self) -> None:
+        since = time.monotonic() - WINDOW_S
+        self._failures = {key: failures for key, failures in self._failures.items() if failures[-1] > since}
+        if len(self._failures) >= _MAX_KEYS:  # a flood from everywhere: forgetting beats growing
+            self._failures.clear()

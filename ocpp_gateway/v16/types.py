@@ -1,0 +1,129 @@
+"""Types that several OCPP 1.6 messages share (OCPP 1.6 §7)."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from ocpp_gateway.schema import Message, Open, in_utc, tolerate
+
+CiString20 = Annotated[str, Meta(max_length=20)]
+CiString25 = Annotated[str, Meta(max_length=25)]
+CiString50 = Annotated[str, Meta(max_length=50)]
+CiString255 = Annotated[str, Meta(max_length=255)]
+IdToken = CiString20
+
+# The schemas know no bounds; the WSDL has 32 bits, some firmware counts in 64, no database column holds more.
+Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+ConnectorId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+# Alfen sends 2**63 - 1 and beyond: whoever stores an id has to look at its size first.
+TransactionId = int
+# Some stations have fractional registers: https://github.com/lbbrhzn/ocpp/issues/442
+MeterRegister = Annotated[Integer, tolerate(fraction="round")]
+
+Timestamp = Annotated[datetime, Meta(tz=True)]
+# A session is worth more than its clock: the time of arrival stands in for a moment that is missing or unreadable.
+TransactionTimestamp = Annotated[Timestamp | None, tolerate(missing="missing_time")]
+
+AuthorizationStatus = Literal["Accepted", "Blocked", "Expired", "Invalid", "ConcurrentTx"]
+ReadingContext = Literal[
+    "Interruption.Begin",
+    "Interruption.End",
+    "Sample.Clock",
+    "Sample.Periodic",
+    "Transaction.Begin",
+    "Transaction.End",
+    "Trigger",
+    "Other",
+]
+ValueFormat = Literal["Raw", "SignedData"]
+Measurand = Literal[
+    "Energy.Active.Export.Register",
+    "Energy.Active.Import.Register",
+    "Energy.Reactive.Export.Register",
+    "Energy.Reactive.Import.Register",
+    "Energy.Active.Export.Interval",
+    "Energy.Active.Import.Interval",
+    "Energy.Reactive.Export.Interval",
+    "Energy.Reactive.Import.Interval",
+    "Power.Active.Export",
+    "Power.Active.Import",
+    "Power.Offered",
+    "Power.Reactive.Export",
+    "Power.Reactive.Import",
+    "Power.Factor",
+    "Current.Import",
+    "Current.Export",
+    "Current.Offered",
+    "Voltage",
+    "Frequency",
+    "Temperature",
+    "SoC",
+    "RPM",
+]
+Phase = Literal["L1", "L2", "L3", "N", "L1-N", "L2-N", "L3-N", "L1-L2", "L2-L3", "L3-L1"]
+Location = Literal["Body", "Cable", "EV", "Inlet", "Outlet"]
+UnitOfMeasure = Literal[
+    "Wh",
+    "kWh",
+    "varh",
+    "kvarh",
+    "W",
+    "kW",
+    "VA",
+    "kVA",
+    "var",
+    "kvar",
+    "A",
+    "V",
+    "K",
+    "Celsius",
+    "Fahrenheit",
+    "Percent",
+]
+
+
+class IdTagInfo(Message, frozen=True, kw_only=True):
+    """The verdict on an idTag (OCPP 1.6 §7.27)."""
+
+    status: AuthorizationStatus
+    expiry_date: Timestamp | None = None
+    parent_id_tag: IdToken | None = None
+
+    def __post_init__(self) -> None:
+        in_utc(self, "expiry_date")
+
+
+class SampledValue(Message, frozen=True, kw_only=True):
+    """One reading (OCPP 1.6 §7.43); None means what the specification's default means.
+
+    `value` is the station's text: a decimal number, or an opaque block of any length if `format` is SignedData. It is
+    "" if the station left it out. Words that OCPP does not know stay as text, except that an unknown context is Other.
+    """
+
+    value: Annotated[str, tolerate(missing="missing_value", stand_in="")]
+    context: Annotated[ReadingContext, tolerate(unknown="Other")] | None = None
+    format: Open[ValueFormat] | None = None
+    measurand: Open[Measurand] | None = None
+    phase: Open[Phase] | None = None
+    location: Open[Location] | None = None
+    # Celcius is the 2016 schemas' misprint (errata J 2.1) and Hertz an addition of PyPI ocpp: other words, no repairs.
+    unit: (
+        Annotated[
+            Open[UnitOfMeasure],
+            tolerate(synonyms={"Celcius": "Celsius", "Hertz": "Hz"}, aliases={"C": "Celsius", "Hz": "Hz"}),
+        ]
+        | None
+    ) = None
+
+
+class MeterValue(Message, frozen=True, kw_only=True):
+    """Readings of one moment (OCPP 1.6 §7.33); the timestamp is None if the station's cannot be used."""
+
+    timestamp: TransactionTimestamp
+    sampled_value: Annotated[
+        tuple[SampledValue, ...], tolerate(former_name="values", missing="missing_samples", stand_in=())
+    ]
+
+    def __post_init__(self) -> None:
+        in_utc(self, "timestamp")
