@@ -1,0 +1,14 @@
+"""The ASGI application: pages over HTTP, stations over WebSocket. Standard ASGI only, so any server may run it."""
+
+import os
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "plugcontrol.settings")
+pages = get_asgi_application()
+
+from ocpp_gateway.routing import websocket_urlpatterns  # noqa: E402 - needs the applications loaded
+
+# No origin or host check around the stations: they send no Origin and often an IP as Host.
+application = ProtocolTypeRouter({"http": pages, "websocket": URLRouter(websocket_urlpatterns)})

@@ -1,0 +1,77 @@
+"""What happens by the clock. Every job is idempotent and conditional, so that two processes do no harm."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from stations import commands, presence, services
+from transactions.services import end_expired_reservations
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class ClockJob:
+    name: str
+    every_s: float
+    run: Callable[[], int]
+
+
+def _messages() -> int:
+    return services.prune_messages(timezone.now() - timedelta(days=settings.MESSAGE_RETENTION_DAYS))
+
+
+def _attempts() -> int:
+    return services.prune_attempts(timezone.now() - timedelta(days=settings.ATTEMPT_RETENTION_DAYS))
+
+
+JOBS = (
+    ClockJob("stations of dead processes are offline", 10, lambda: presence.sweep(timezone.now())),
+    ClockJob("commands nobody will answer are closed", 10, lambda: commands.close_lost(timezone.now())),
+    ClockJob("reservations expire", 30, lambda: end_expired_reservations(timezone.now())),
+    ClockJob("strangers are forgotten", 600, lambda: services.forget_discovered(timezone.now())),
+    ClockJob("old connection attempts are deleted", 3600, _attempts),
+    ClockJob("old messages are deleted", 3600, _messages),
+)
+
+
+class Clockwork:
+    """Runs the jobs in one thread of its own, beside the event loop."""
+
+    def __init__(self, jobs: tuple[ClockJob, ...] = JOBS) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="clockwork")
+        self._tasks = [asyncio.get_running_loop().create_task(self._repeat(job)) for job in jobs]
+
+    async def _repeat(self, job: ClockJob) -> None:
+        while True:
+            await asyncio.get_running_loop().run_in_executor(self._thread, run_once, job)
+            await asyncio.sleep(job.every_s)
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.get_running_loop().run_in_executor(self._thread, lambda: connection.close())
+        self._thread.shutdown()
+
+
+def run_once(job: ClockJob) -> int:
+    """Run a job; one that fails is logged and comes round again."""
+    try:
+        done = job.run()
+    except Exception as error:  # the database may be away: that is what the next round is for
+        log.warning("clock job failed", job=job.name, error=str(error).strip() or type(error).__name__)
+        connection.close()
+        return 0
+    if done:
+        log.info("clock job", job=job.name, rows=done)
+    return done

@@ -1,0 +1,156 @@
+"""`manage.py serve`: pages and chargers on one port, and the clockwork."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import structlog
+import uvicorn
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
+
+from ocpp_gateway.registry import Gateway
+from plugcontrol import health
+from plugcontrol.addresses import charger_address, page_address
+from plugcontrol.clockwork import Clockwork
+from plugcontrol.setup import needs_setup, setup_token
+from stations import presence
+from stations.models import GatewayProcess
+
+log = structlog.get_logger(__name__)
+
+MAX_FRAME_BYTES = 1024 * 1024
+PING_S = 20.0
+#: Time for load balancers to see /readyz say 503 is theirs to choose; ours is for sockets to close.
+GRACE_S = 3
+
+
+class Server(uvicorn.Server):
+    """uvicorn, but `serve` owns the signals: on SIGTERM uvicorn would close all sockets before their answers commit."""
+
+    def __init__(self, config: uvicorn.Config, greeting: str) -> None:
+        super().__init__(config)
+        self._greeting = greeting
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        sys.stdout.write(self._greeting)
+        sys.stdout.flush()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Command(BaseCommand):
+    help = "Serve pages and chargers on HOST:PORT, and run what happens by the clock."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--prepare", action="store_true", help="run `prepare` first: back up, migrate, first admin")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        listener = _listen(settings.HOST, settings.PORT)
+        if options["prepare"]:
+            call_command("prepare", stdout=self.stdout, stderr=self.stderr)
+        presence.release_gone_processes()
+        config, greeting = _config(), _greeting()
+        connection.close()
+        _calm_garbage_collector()
+        try:
+            with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+                runner.run(self._serve(Server(config, greeting), listener))
+        except KeyboardInterrupt:
+            pass
+
+    async def _serve(self, server: Server, listener: socket.socket) -> None:
+        gateway = Gateway.current()
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        others = await asyncio.to_thread(_others_without_shared_services, await gateway.registered())
+        if others:
+            await gateway.stop()
+            raise CommandError(others)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        clockwork = Clockwork()
+        await asyncio.wait([serving, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
+        log.info("stopping: answering what was read, then closing")
+        health.draining = True
+        await clockwork.stop()
+        await gateway.drain()
+        server.should_exit = True
+        await serving
+
+
+def _greeting() -> str:
+    page = page_address()
+    lines = ["", f"  Page             {page}/"]
+    if needs_setup():
+        lines.append(f"  First set-up     {page}/setup/?token={setup_token()}")
+    lines += [f"  Charger address  {charger_address()}<charger-id>", "", "  Stop with Ctrl-C.", "", ""]
+    return "\n".join(lines)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind first: a taken port must be said before anything is changed."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(4096)  # a whole fleet may come back at once
+    except OSError as error:
+        raise CommandError(f"{host}:{port} cannot be used: {error.strerror}. Choose another HOST or PORT.") from None
+    return listener
+
+
+def _calm_garbage_collector() -> None:
+    """Look for cycles rarely: with 1,000 stations alive, looking after every 700 new objects took a third of the CPU.
+
+    What is loaded by now stays for good and is not looked at again; messages leave no cycles behind.
+    """
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+
+
+def _config() -> uvicorn.Config:
+    return uvicorn.Config(
+        "plugcontrol.asgi:application",
+        ws="websockets-sansio",
+        ws_max_size=MAX_FRAME_BYTES,
+        ws_ping_interval=PING_S,
+        ws_ping_timeout=PING_S,
+        ws_per_message_deflate=False,  # 40 kB per idle charger, and a bomb to be defused
+        backlog=4096,
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        forwarded_allow_ips=settings.TRUSTED_PROXIES,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+
+def _others_without_shared_services(process_id: int) -> str:
+    """Why this process may not run beside another one; empty if it may."""
+    try:
+        own = GatewayProcess.objects.get(pk=process_id)
+        others = presence.other_processes(own)
+    finally:
+        connection.close()
+    if not others or (settings.REDIS_URL and connection.vendor == "postgresql"):
+        return ""
+    missing = [
+        *([] if connection.vendor == "postgresql" else ["PostgreSQL (DATABASE_URL)"]),
+        *([] if settings.REDIS_URL else ["Redis (REDIS_URL)"]),
+    ]
+    return f"another server ({others[0]}) is running, and more than one needs {' and '.join(missing)}."

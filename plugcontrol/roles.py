@@ -1,0 +1,68 @@
+"""Roles: Django groups with the permissions each needs, synchronised after every migrate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.management import create_permissions
+from django.contrib.auth.models import Group, Permission
+
+
+def _may(verb: str, *models: str) -> set[str]:
+    return {f"{verb}_{model}" for model in models}
+
+
+_RECORDS = (
+    "statusrecord",
+    "configurationkey",
+    "progressreport",
+    "repair",
+    "command",
+    "message",
+    "connectionattempt",
+    "securityevent",
+    "unknownidtag",
+    "orphanedstop",
+    "metervalue",
+    "dailyenergy",
+)
+_OBJECTS = ("site", "chargepoint", "connector", "idtaggroup", "idtag", "transaction", "reservation")
+
+_VIEWER = _may("view", *_RECORDS, *_OBJECTS) | _may("export", "chargepoint", "idtag", "transaction", "metervalue")
+_OPERATOR = (
+    _VIEWER
+    | _may("add", "site", "chargepoint", "idtag", "idtaggroup", "reservation")
+    | _may("change", "site", "chargepoint", "idtag", "idtaggroup", "reservation", "transaction", "orphanedstop")
+    | _may("import", "chargepoint", "idtag")
+    | _may("approve", "chargepoint")
+)
+_ADMINISTRATOR = (
+    _OPERATOR
+    | _may("delete", "site", "idtaggroup", "connectionattempt")
+    | {f"{verb}_{model}" for verb in ("add", "change", "delete", "view") for model in ("user", "group")}
+)
+
+#: Role (group name) → codenames of its permissions.
+ROLES: dict[str, set[str]] = {
+    "Administrators": _ADMINISTRATOR,
+    "Operators": _OPERATOR,
+    "Viewers": _VIEWER,
+}
+
+
+def synchronise(app_config: Any, **kwargs: Any) -> None:
+    """Give each role's group exactly the permissions it lists; runs after the last app is migrated."""
+    from django.apps import apps
+
+    if app_config.name != "django.contrib.auth":
+        return
+    using = kwargs.get("using", "default")
+    for config in apps.get_app_configs():
+        create_permissions(config, verbosity=0, using=using)
+    for role, codenames in ROLES.items():
+        group, _ = Group.objects.using(using).get_or_create(name=role)
+        permissions = Permission.objects.using(using).filter(codename__in=codenames)
+        missing = codenames - set(permissions.values_list("codename", flat=True))
+        if missing:
+            raise LookupError(f"role {role} names unknown permissions: {', '.join(sorted(missing))}")
+        group.permissions.set(permissions)

@@ -1,0 +1,213 @@
+"""Settings, fed by the environment; every variable is explained in .env.example."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import structlog
+from django.utils.translation import gettext_lazy as _
+
+from plugcontrol.configuration import Configuration
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+_configuration = Configuration(BASE_DIR)
+
+DATA_DIR = _configuration.data_dir
+DEBUG = _configuration.boolean("DEBUG", default=False)
+SECRET_KEY = _configuration.secret_key()
+PUBLIC_URL = _configuration.public_url()
+HOST = _configuration.text("HOST") or "0.0.0.0"  # noqa: S104 - chargers come over the network
+PORT = _configuration.number("PORT", 8000, 1, 65535)
+ALLOWED_HOSTS = _configuration.allowed_hosts(PUBLIC_URL)
+CSRF_TRUSTED_ORIGINS = _configuration.trusted_origins(PUBLIC_URL)
+
+TRUSTED_PROXIES = _configuration.text("TRUSTED_PROXIES") or "127.0.0.1,::1"
+
+# How we treat chargers and tags
+UNKNOWN_CHARGE_POINTS = _configuration.choice("UNKNOWN_CHARGE_POINTS", "ask", ("ask", "refuse", "accept"))
+UNKNOWN_ID_TAGS = _configuration.choice("UNKNOWN_ID_TAGS", "refuse", ("refuse", "accept"))
+REQUIRE_SUBPROTOCOL = _configuration.boolean("REQUIRE_SUBPROTOCOL", default=False)
+MESSAGE_LOG = _configuration.choice("MESSAGE_LOG", "all", ("all", "errors", "none"))
+MESSAGE_RETENTION_DAYS = _configuration.number("MESSAGE_RETENTION_DAYS", 14, 1, 3650)
+ATTEMPT_RETENTION_DAYS = _configuration.number("ATTEMPT_RETENTION_DAYS", 7, 1, 3650)
+HEARTBEAT_INTERVAL = _configuration.number("HEARTBEAT_INTERVAL", 300, 10, 86400)
+
+INSTALLED_APPS = [
+    "whitenoise.runserver_nostatic",
+    "daphne",
+    "plugcontrol",
+    "stations",
+    "transactions",
+    "ocpp_gateway",
+    "channels",
+    "axes",
+    "csp",
+    "import_export",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "plugcontrol.health.HealthMiddleware",  # first: any Host, no redirect, no session
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "plugcontrol.urls"
+ASGI_APPLICATION = "plugcontrol.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+            ],
+        },
+    },
+]
+
+# Storage
+DATABASES: dict[str, Any] = {"default": _configuration.database()}
+REDIS_URL = _configuration.redis_url()
+CHANNEL_LAYERS: dict[str, Any] = {
+    "default": (
+        # the pub/sub layer: the core layer drops idle sockets under redis-py 8 and is half as fast
+        {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+        if REDIS_URL
+        else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    )
+}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# People
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+SESSION_COOKIE_AGE = 8 * 3600
+SESSION_SAVE_EVERY_REQUEST = True
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_IPWARE_PROXY_COUNT = None
+AXES_IPWARE_META_PRECEDENCE_ORDER = ["REMOTE_ADDR"]  # uvicorn has put a trusted proxy's word there already
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+
+# The line: an https PUBLIC_URL means that a proxy ends TLS in front of us.
+_https = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_SSL_REDIRECT = _https
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
+
+# Languages and time
+LANGUAGE_CODE = _configuration.choice("LANGUAGE_CODE", "en", ("en", "de"))
+LANGUAGES = [("en", _("English")), ("de", _("German"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+TIME_ZONE = _configuration.time_zone()
+USE_TZ = True
+
+# Static files: found in the packages by default; the container image collects them.
+STATIC_URL = "static/"
+STATIC_ROOT = _configuration.text("STATIC_ROOT") or None
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+WHITENOISE_AUTOREFRESH = DEBUG
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Import and export: the formula guard is a widget on free-text columns, since the library's switch makes text of
+# every number and date in an XLSX file.
+IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "import"
+IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "export"
+IMPORT_EXPORT_USE_TRANSACTIONS = True
+IMPORT_EXPORT_SKIP_ADMIN_ACTION_EXPORT_UI = True
+
+# Logging: one line per event, for people or for machines
+LOG_LEVEL = _configuration.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+LOG_FORMAT = _configuration.choice("LOG_FORMAT", "console", ("console", "json"))
+_shared_processors: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts" if LOG_FORMAT == "json" else "timestamp"),
+    structlog.processors.format_exc_info,
+]
+structlog.configure(
+    processors=[
+        structlog.stdlib.filter_by_level,
+        *_shared_processors,
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    wrapper_class=structlog.stdlib.BoundLogger,
+    cache_logger_on_first_use=True,
+)
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "foreign_pre_chain": [structlog.stdlib.ExtraAdder(), *_shared_processors],
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer()
+                if LOG_FORMAT == "json"
+                # one event, one line: a station's CR and LF are shown, not obeyed
+                else structlog.dev.ConsoleRenderer(colors=False),
+            ],
+        }
+    },
+    "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}},
+    "root": {"handlers": ["stdout"], "level": "WARNING"},
+    "loggers": {name: {"level": LOG_LEVEL} for name in ("plugcontrol", "stations", "transactions", "ocpp_gateway")}
+    # a traceback a second while Redis is away; the gateway says so itself, in a line
+    | {
+        "channels_redis": {"level": "CRITICAL"},
+        "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "ERROR"},
+    },
+}
