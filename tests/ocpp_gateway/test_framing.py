@@ -1,0 +1,178 @@
+"""Frames on the wire: one reply to every readable CALL, silence where none is due, and the log of it all."""
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from ocpp_gateway import journal
+from stations import services
+from stations.models import Message, Repair
+from tests.conftest import make_station
+from tests.fake_charge_point import CallFailed
+from transactions.models import Transaction
+
+STATUS = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
+
+
+async def log(stored) -> list[tuple[str, int, str]]:
+    rows = Message.objects.order_by("pk").values_list("direction", "kind", "action")
+    return await stored(lambda: list(rows))
+
+
+async def test_unknown_action(cp):
+    with pytest.raises(CallFailed, match="^NotImplemented"):
+        await cp.call("MakeCoffee")
+
+
+async def test_an_action_only_we_may_send(cp):
+    with pytest.raises(CallFailed, match="^NotSupported"):
+        await cp.call("Reset", type="Soft")
+
+
+async def test_actions_are_case_sensitive(cp):
+    with pytest.raises(CallFailed, match="^NotImplemented"):
+        await cp.call("heartbeat")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        "null",
+        "[5, 1]",
+        '[9,"a","Heartbeat",{}]',
+        '[3,"unasked",{}]',
+        '[4,"unasked","GenericError","",{}]',
+    ],
+)
+async def test_silence(cp, text):
+    await cp.send_text(text)
+    assert await cp.is_silent()
+    assert (await cp.call("Heartbeat"))["currentTime"]
+
+
+async def test_torn_json_with_a_readable_id(cp, stored):
+    await cp.send_text('[2,"torn","Heartbeat",{')
+    assert (await cp.answer_to("torn"))[:3] == [4, "torn", "FormationViolation"]
+    assert await log(stored) == [("in", 0, ""), ("out", 4, "")]
+
+
+async def test_null_payload_is_empty(cp):
+    assert (await cp.exchange([2, "n", "Heartbeat", None]))["currentTime"]
+
+
+async def test_binary_frames_are_read_as_text(cp):
+    await cp.send_bytes(b'[2,"b","Heartbeat",{}]')
+    assert (await cp.answer_to("b"))[0] == 3
+    await cp.send_bytes(b"\xff\xfe\x00")
+    assert await cp.is_silent()
+
+
+async def test_answers_come_in_order(cp):
+    for n in range(40):
+        action, payload = ("Heartbeat", {}) if n % 2 else ("StatusNotification", STATUS)
+        await cp.send([2, f"o{n}", action, payload])
+    assert [(await cp.receive())[1] for _ in range(40)] == [f"o{n}" for n in range(40)]
+
+
+async def test_the_same_call_again_is_answered_again_and_stored_once(cp, stored):
+    frame = [2, "same", "StatusNotification", STATUS]
+    assert await cp.exchange(frame) == await cp.exchange(frame)
+    assert await stored(lambda: services.Connector.objects.get().status_records.count()) == 1
+
+
+async def test_an_id_used_again_for_something_else_is_a_new_call(cp, stored):
+    await cp.exchange([2, "1", "StatusNotification", STATUS])
+    await cp.exchange([2, "1", "StatusNotification", {**STATUS, "connectorId": 2}])
+    assert await stored(services.Connector.objects.count) == 2
+
+
+async def test_message_ids_mean_nothing_on_the_next_socket(cp, connect, station, stored):
+    start = {"connectorId": 1, "idTag": "A", "meterStart": 0, "timestamp": "2026-11-01T10:00:00Z"}
+    await cp.exchange([2, "1", "Heartbeat", {}])
+    await cp.disconnect()
+    again = await connect(station.identity)
+    assert (await again.exchange([2, "1", "StartTransaction", start]))["transactionId"] > 0
+    assert await stored(Transaction.objects.count) == 1
+
+
+async def test_everything_is_logged(cp, stored):
+    await cp.call("Heartbeat")
+    with pytest.raises(CallFailed):
+        await cp.call("MakeCoffee")
+    assert await log(stored) == [
+        ("in", 2, "Heartbeat"),
+        ("out", 3, "Heartbeat"),
+        ("in", 2, "MakeCoffee"),
+        ("out", 4, "MakeCoffee"),
+    ]
+
+
+async def test_only_errors_are_logged(cp, stored, settings):
+    settings.MESSAGE_LOG = "errors"
+    await cp.call("StatusNotification", **STATUS)
+    with pytest.raises(CallFailed):
+        await cp.call("MakeCoffee")
+    assert [kind for _, kind, _ in await log(stored)] == [2, 4]
+
+
+async def test_nothing_is_logged(cp, stored, settings):
+    settings.MESSAGE_LOG = "none"
+    await cp.call("StatusNotification", **STATUS)
+    with pytest.raises(CallFailed):
+        await cp.call("MakeCoffee")
+    assert await log(stored) == []
+
+
+async def test_nul_and_surrogates_reach_the_log_escaped(cp, stored):
+    await cp.send_text('[2,"x","DataTransfer",{"vendorId":"a\\u0000b","data":"\\ud800 \0"}]')
+    await cp.send_text('[2,"y","Heartbeat",{}]')
+    assert (await cp.answer_to("x"))[2] == "FormationViolation"
+    await cp.answer_to("y")
+    text = await stored(lambda: Message.objects.order_by("pk").first().text)
+    assert "\0" not in text
+    assert "\\u0000" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ('{"location":"ftp://anna:s3cret@host/x"}', '{"location":"ftp://anna:***@host/x"}'),
+        ('{"key":"AuthorizationKey","value":"0001"}', '{"key":"AuthorizationKey","value":"***"}'),
+        (
+            '{"key":"StationPassword","readonly":false,"value":"x"}',
+            '{"key":"StationPassword","readonly":false,"value":"***"}',
+        ),
+        ('{"key":"HeartbeatInterval","value":"300"}', '{"key":"HeartbeatInterval","value":"300"}'),
+        ('{"info":"mail me@example.org, see http://x/"}', '{"info":"mail me@example.org, see http://x/"}'),
+    ],
+)
+def test_secrets_are_masked(text, masked):
+    assert journal.mask(text) == masked
+
+
+async def test_repairs_are_counted(cp, stored):
+    for _ in range(2):
+        await cp.call("StatusNotification", **{**STATUS, "connectorId": "1", "colour": "green"})
+    rows = await stored(lambda: set(Repair.objects.values_list("action", "rule", "field", "count")))
+    assert rows == {
+        ("StatusNotification", "number_from_text", "connectorId", 2),
+        ("StatusNotification", "unknown_member", "colour", 2),
+    }
+
+
+async def test_a_strict_station_is_taken_at_its_word(gateway, connect, stored):
+    await sync_to_async(make_station)(strict=True)
+    cp = await connect()
+    with pytest.raises(CallFailed, match="^TypeConstraintViolation"):
+        await cp.call("StatusNotification", **{**STATUS, "connectorId": "1"})
+    assert await stored(Repair.objects.count) == 0
+
+
+async def test_last_seen_follows_every_frame(cp, station, gateway, stored):
+    before = await stored(lambda: services.ChargePoint.objects.get().last_seen_at)
+    await cp.send_text("noise")
+    await cp.call("Heartbeat")
+    await gateway.beat()
+    assert await stored(lambda: services.ChargePoint.objects.get().last_seen_at) > before

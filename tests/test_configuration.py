@@ -1,0 +1,154 @@
+"""The environment: what is wrong stops the start with one plain sentence, what is missing has a safe default."""
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LONG_KEY = "k3y-" * 12
+
+
+def manage(data_dir: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """`manage.py …` in an environment of its own."""
+    environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(data_dir), "PYTHONUTF8": "1"}
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=environment | variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def settings(data_dir: Path, *names: str, **variables: str) -> dict[str, object]:
+    """Values of settings as a server started with these variables has them."""
+    code = (
+        f"import json; from django.conf import settings as s; print(json.dumps({{n: getattr(s, n) for n in {names}}}))"
+    )
+    result = manage(data_dir, "shell", "--no-imports", "-c", code, **variables)
+    assert result.returncode == 0, result.stderr
+    values: dict[str, object] = json.loads(result.stdout)
+    return values
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "http"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("DEBUG", "maybe"),
+        ("REQUIRE_SUBPROTOCOL", "2"),
+        ("UNKNOWN_CHARGE_POINTS", "sometimes"),
+        ("UNKNOWN_ID_TAGS", "ask"),
+        ("MESSAGE_LOG", "some"),
+        ("MESSAGE_RETENTION_DAYS", "0"),
+        ("ATTEMPT_RETENTION_DAYS", "-1"),
+        ("HEARTBEAT_INTERVAL", "9"),
+        ("LOG_LEVEL", "LOUD"),
+        ("LOG_FORMAT", "xml"),
+        ("LANGUAGE_CODE", "tlh"),
+        ("TIME_ZONE", "Mars/Olympus"),
+        ("TIME_ZONE", "../../etc/passwd"),
+        ("DATABASE_URL", "mysql://localhost/plugcontrol"),
+        ("DATABASE_URL", "postgresql://[broken/plugcontrol"),
+        ("DATABASE_URL", "postgresql://root@localhost:port/plugcontrol"),
+        ("DATABASE_URL", "sqlite:////proc/nowhere/plugcontrol.sqlite3"),
+        ("REDIS_URL", "localhost:6379"),
+        ("REDIS_URL", "redis://[broken"),
+        ("PUBLIC_URL", "charge.example.org"),
+        ("PUBLIC_URL", "https://charge.example.org/plugcontrol"),
+        ("PUBLIC_URL", "https://charge.example.org:99999"),
+        ("CSRF_TRUSTED_ORIGINS", "charge.example.org"),
+        ("SECRET_KEY", "short"),
+        ("SECRET_KEY_FILE", "/nowhere/secret_key"),
+        ("DATABASE_URL_FILE", "/nowhere/database_url"),
+        ("DATA_DIR", "/proc/nowhere"),
+    ],
+)
+def test_a_wrong_value_stops_the_start_with_one_sentence(tmp_path: Path, name: str, value: str) -> None:
+    result = manage(tmp_path, "check", **{name: value})
+
+    assert result.returncode != 0
+    assert result.stdout == ""
+    assert re.fullmatch(r"plugcontrol cannot start: [^\n]+\.\n", result.stderr)
+    assert name in result.stderr
+
+
+def test_nothing_needs_to_be_set(tmp_path: Path) -> None:
+    result = manage(tmp_path, "check")
+
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_secret_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    first = settings(tmp_path, "SECRET_KEY")
+    key = tmp_path / "secret_key"
+
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert len(key.read_text()) >= 50
+    assert settings(tmp_path, "SECRET_KEY") == first == {"SECRET_KEY": key.read_text()}
+
+
+def test_a_secret_key_comes_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(f"{LONG_KEY}\n")
+
+    assert settings(tmp_path, "SECRET_KEY", SECRET_KEY_FILE=str(file)) == {"SECRET_KEY": LONG_KEY}
+    assert not (tmp_path / "secret_key").exists()
+
+
+def test_a_secret_key_may_begin_with_a_dollar(tmp_path: Path) -> None:
+    assert settings(tmp_path, "SECRET_KEY", SECRET_KEY=f"${LONG_KEY}") == {"SECRET_KEY": f"${LONG_KEY}"}
+
+
+_SECURITY = ("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS")
+
+
+def test_an_https_public_url_makes_the_line_secure(tmp_path: Path) -> None:
+    values = settings(
+        tmp_path, *_SECURITY, "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", PUBLIC_URL="https://charge.example.org/"
+    )
+
+    assert all(values[name] for name in _SECURITY)
+    assert "charge.example.org" in values["ALLOWED_HOSTS"]  # type: ignore[operator]
+    assert values["CSRF_TRUSTED_ORIGINS"] == ["https://charge.example.org"]
+
+
+def test_without_it_people_in_the_network_can_log_in_over_http(tmp_path: Path) -> None:
+    assert not any(settings(tmp_path, *_SECURITY).values())
+
+
+def test_production_settings_pass_djangos_own_checks(tmp_path: Path) -> None:
+    result = manage(tmp_path, "check", "--deploy", "--fail-level", "WARNING", PUBLIC_URL="https://charge.example.org")
+
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_example_lists_every_variable_that_is_read() -> None:
+    listed = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    compose_only = {"POSTGRES_PASSWORD"}
+    files = {name for name in listed if name.endswith("_FILE")}
+
+    assert listed - compose_only - files == _variables_read()
+    assert {name.removesuffix("_FILE") for name in files} <= listed
+
+
+def _variables_read() -> set[str]:
+    sources = (
+        ROOT / "plugcontrol" / name for name in ("settings.py", "configuration.py", "management/commands/prepare.py")
+    )
+    reads = re.compile(
+        r"(?:_configuration|self)\.(?:env\.str|text|boolean|number|choice|names)\(\s*\"([A-Z_]+)\""
+        r"|os\.environ\.get\(\"([A-Z_]+)\""
+    )
+    found = {first or second for source in sources for first, second in reads.findall(source.read_text())}
+    return {name for name in found if not name.endswith("_FILE")}

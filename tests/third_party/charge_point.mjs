@@ -1,0 +1,110 @@
+// A charge point written with npm `ocpp-rpc`: boots, waits to be approved, charges once, and ends.
+// One line of JSON per step goes to standard output; the last one says everything the central system answered.
+// With `pause` it stops half-way until a line comes on standard input: the server may be restarted meanwhile.
+
+import { createInterface } from 'node:readline';
+import { RPCClient } from 'ocpp-rpc';
+
+const [endpoint, identity, idTag, pause] = process.argv.slice(2);
+const START_WH = 1000;
+const STEP_WH = 111;
+
+const got = { answers: {}, calls: [], invalid: [], opened: 0, protocol: null };
+
+const client = new RPCClient({
+  endpoint,
+  identity,
+  protocols: ['ocpp1.6'],
+  strictMode: true, // every answer of ours is checked against its own copy of the OCPP schemas
+  callTimeoutMs: 20_000,
+  backoff: { initialDelay: 100, maxDelay: 500 },
+});
+
+const say = (step, more = {}) => console.log(JSON.stringify({ step, ...more }));
+
+client.on('open', () => {
+  got.opened += 1;
+  got.protocol = client.protocol;
+});
+client.on('strictValidationFailure', ({ method, outbound, error }) => {
+  got.invalid.push({ method, outbound, error: String(error), details: error.details });
+});
+client.on('badMessage', ({ error }) => got.invalid.push({ error: String(error) }));
+
+let bootWanted = () => {};
+const triggered = new Promise((resolve) => { bootWanted = resolve; });
+client.handle('TriggerMessage', ({ params }) => {
+  got.calls.push(['TriggerMessage', params]);
+  bootWanted();
+  return { status: 'Accepted' };
+});
+
+async function call(action, payload) {
+  const answer = await client.call(action, payload);
+  (got.answers[action] ??= []).push(answer);
+  return answer;
+}
+
+async function refused(action, payload) {
+  try {
+    await client.call(action, payload);
+    return null;
+  } catch (error) {
+    if (!error.rpcErrorCode) throw error;
+    return error.rpcErrorCode;
+  }
+}
+
+const boot = () => call('BootNotification', {
+  chargePointVendor: 'ocpp-rpc',
+  chargePointModel: 'Node',
+  chargePointSerialNumber: 'NPM-0001',
+  firmwareVersion: '2.2.1',
+});
+const status = (connectorId, word) => call('StatusNotification', { connectorId, errorCode: 'NoError', status: word });
+const minute = (number) => new Date(Date.UTC(2026, 10, 1, 10, number)).toISOString();
+
+async function approved() {
+  if ((await boot()).status === 'Accepted') return;
+  got.whilePending = await refused('Authorize', { idTag });
+  say('pending');
+  await triggered;
+  await boot();
+}
+
+async function charge() {
+  await status(0, 'Available');
+  await call('Heartbeat', {});
+  await call('Authorize', { idTag });
+  await status(1, 'Preparing');
+  const start = { connectorId: 1, idTag, meterStart: START_WH, timestamp: minute(0) };
+  const { transactionId } = await call('StartTransaction', start);
+  await status(1, 'Charging');
+  for (let number = 1; number <= 10; number += 1) {
+    if (number === 6 && pause) await wait();
+    const register = String(START_WH + STEP_WH * number);
+    const sampledValue = [
+      { value: register, measurand: 'Energy.Active.Import.Register', unit: 'Wh', context: 'Sample.Periodic' },
+      { value: '7.4', measurand: 'Power.Active.Import', unit: 'kW' },
+      { value: '16.1', measurand: 'Current.Import', unit: 'A', phase: 'L1' },
+    ];
+    await call('MeterValues', { connectorId: 1, transactionId, meterValue: [{ timestamp: minute(number), sampledValue }] });
+  }
+  const meterStop = START_WH + STEP_WH * 10 + 7;
+  await call('StopTransaction', { transactionId, idTag, meterStop, timestamp: minute(11), reason: 'EVDisconnected' });
+  await status(1, 'Available');
+  await call('DataTransfer', { vendorId: 'org.example', messageId: 'hello', data: '{}' });
+}
+
+async function wait() {
+  say('half-way');
+  const lines = createInterface({ input: process.stdin });
+  await new Promise((resolve) => { lines.once('line', resolve); });
+  lines.close();
+}
+
+await client.connect();
+await approved();
+await charge();
+await client.close({ code: 1000 });
+say('done', got);
