@@ -135,8 +135,9 @@ def prepare(charge_point_id: int, connection: str) -> Prepared | None:
 
     Store before send: the row says "sent" before the frame leaves, so a RemoteStart can never go out twice.
     """
-    registration_status = ChargePoint.objects.values_list("registration_status", flat=True).get(pk=charge_point_id)
     while (command := commands.next_queued(charge_point_id)) is not None:
+        # read after the command: the approval that came with it may be committed between two statements
+        registration_status = ChargePoint.objects.values_list("registration_status", flat=True).get(pk=charge_point_id)
         refusal = _refusal(command, registration_status)
         if refusal:
             commands.close_command(command.pk, CommandStatus.UNDELIVERED, error_description=refusal)

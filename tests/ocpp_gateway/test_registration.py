@@ -6,8 +6,8 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
-from ocpp_gateway import consumers
-from stations import services
+from ocpp_gateway import consumers, dispatch
+from stations import commands, services
 from stations.models import ChargePoint, Command, RegistrationStatus
 from tests.conftest import make_station
 from tests.fake_charge_point import CallFailed
@@ -53,6 +53,21 @@ async def test_a_station_that_never_boots_can_be_approved(gateway, connect, tag)
     await sync_to_async(approve)("SHY")
     await (await cp.expects("TriggerMessage", requestedMessage="BootNotification")).replies(status="Rejected")
     assert (await cp.call("Authorize", idTag="CAFE"))["idTagInfo"]["status"] == "Accepted"
+
+
+@pytest.mark.django_db
+def test_a_command_tells_its_socket_of_the_approval_it_came_with(monkeypatch):
+    station = make_station("NEW", registration_status=RegistrationStatus.PENDING, connection="c1")
+    next_queued = commands.next_queued
+
+    def approved_meanwhile(charge_point_id):
+        """The operator's transaction ends between any two statements of ours."""
+        ChargePoint.objects.update(registration_status=RegistrationStatus.ACCEPTED)
+        Command.objects.get_or_create(charge_point=station, action="TriggerMessage", payload={})
+        return next_queued(charge_point_id)
+
+    monkeypatch.setattr(commands, "next_queued", approved_meanwhile)
+    assert dispatch.prepare(station.pk, "c1").registration_status == "Accepted"
 
 
 async def test_a_station_that_never_booted_is_asked_to(gateway, connect, monkeypatch):
