@@ -2,7 +2,8 @@
 
 python -m bench.load ws://127.0.0.1:8000/ocpp --mix meter_values --stations 200 --seconds 10 --warmup 3
 
-`meter_values`: boot and StartTransaction, then MeterValues with four samples back to back, StopTransaction in the end.
+`meter_values`: boot and StartTransaction, then MeterValues of three phases (ten samples: what the settings we recommend
+make a station send) back to back, StopTransaction in the end. `meter_values_short`: the same with four samples.
 `sessions`: Preparing, Authorize, StartTransaction, Charging, six MeterValues, StopTransaction, Finishing, Available,
 Heartbeat, and again. Only answers inside the window count; a CALLERROR, lost socket or missing answer fails the run.
 The server must know and accept the charge points BENCH-00001, BENCH-00002 … and accept any tag.
@@ -123,13 +124,14 @@ class Station:
         self.unique_id, self.action = self.unique_id + 1, action
         return messages.call(self.unique_id, action, payload)
 
-    def meter_values(self, transaction_id: int) -> bytes:
+    def meter_values(self, transaction_id: int, phases: int) -> bytes:
         self.unique_id, self.action, self.register_wh = (
             self.unique_id + 1,
             "MeterValues",
             self.register_wh + self.step_wh,
         )
-        return messages.meter_values(self.unique_id, 1, transaction_id, self.clock.tick(), self.register_wh)
+        at_ms = self.clock.tick()
+        return messages.meter_values(self.unique_id, 1, transaction_id, at_ms, self.register_wh, phases=phases)
 
     def _is_answer(self, text: bytes) -> bool:
         """Whether an unusually written message answers our CALL; CALLs of the server are refused, errors counted."""
@@ -159,8 +161,8 @@ def _start(station: Station) -> Generator[bytes, bytes, int]:
     return int(json.loads(answer)[2]["transactionId"])
 
 
-def _meter_values(station: Station, transaction_id: int) -> Generator[bytes, bytes, None]:
-    yield station.meter_values(transaction_id)
+def _meter_values(station: Station, transaction_id: int, phases: int = 3) -> Generator[bytes, bytes, None]:
+    yield station.meter_values(transaction_id, phases)
     stored = station.run.stored
     stored["meter_values"] += 1
     stored["register_wh"] += station.register_wh
@@ -178,14 +180,14 @@ def _status(station: Station, state: str) -> Generator[bytes, bytes, None]:
     station.run.stored["statuses"] += 1
 
 
-def meter_values_script(station: Station) -> Script:
+def meter_values_script(station: Station, phases: int = 3) -> Script:
     """One long transaction of back-to-back MeterValues."""
     yield from _boot(station)
     meter_start_wh = station.register_wh
     transaction_id = yield from _start(station)
     yield READY
     while station.run.going:
-        yield from _meter_values(station, transaction_id)
+        yield from _meter_values(station, transaction_id, phases)
     yield from _stop(station, transaction_id, meter_start_wh)
 
 
@@ -205,7 +207,7 @@ def _session(station: Station) -> Generator[bytes, bytes, None]:
     transaction_id = yield from _start(station)
     yield from _status(station, "Charging")
     for _ in range(METER_VALUES_PER_SESSION):
-        yield from _meter_values(station, transaction_id)
+        yield from _meter_values(station, transaction_id, phases)
     yield from _stop(station, transaction_id, meter_start_wh)
     yield from _status(station, "Finishing")
     yield from _status(station, "Available")
@@ -218,7 +220,15 @@ def idle_script(station: Station) -> Script:
     yield READY
 
 
-MIXES: dict[str, Callable[[Station], Script]] = {"meter_values": meter_values_script, "sessions": sessions_script}
+def short_script(station: Station) -> Script:
+    return meter_values_script(station, phases=1)
+
+
+MIXES: dict[str, Callable[[Station], Script]] = {
+    "meter_values": meter_values_script,
+    "meter_values_short": short_script,
+    "sessions": sessions_script,
+}
 
 
 class Fleet:

@@ -6,12 +6,28 @@ import json
 import time
 from typing import Any
 
-METER_VALUES = (
-    b'[2,"%d","MeterValues",{"connectorId":%d,"transactionId":%d,"meterValue":[{"timestamp":"%b","sampledValue":['
+_HEAD = b'[2,"%d","MeterValues",{"connectorId":%d,"transactionId":%d,"meterValue":[{"timestamp":"%b","sampledValue":['
+_ENERGY_AND_POWER = (
     b'{"value":"%d","context":"Sample.Periodic","measurand":"Energy.Active.Import.Register","unit":"Wh"},'
-    b'{"value":"%d","context":"Sample.Periodic","measurand":"Power.Active.Import","unit":"W"},'
-    b'{"value":"%d.%d","context":"Sample.Periodic","measurand":"Current.Import","phase":"L1","unit":"A"},'
-    b'{"value":"%d.%d","context":"Sample.Periodic","measurand":"Voltage","phase":"L1","unit":"V"}]}]}]'
+    b'{"value":"%d","context":"Sample.Periodic","measurand":"Power.Active.Import","unit":"W"}'
+)
+
+
+def _electrical(measurand: bytes, unit: bytes, phases: int) -> bytes:
+    sample = b',{"value":"%%d.%%d","context":"Sample.Periodic","measurand":"%b","phase":"L%d","unit":"%b"}'
+    return b"".join(sample % (measurand, phase, unit) for phase in range(1, phases + 1))
+
+
+#: What a three-phase station sends for the MeterValuesSampledData we set: energy, power, currents, voltages, state of
+#: charge, offered current. Ten samples.
+THREE_PHASE = (
+    _HEAD + _ENERGY_AND_POWER + _electrical(b"Current.Import", b"A", 3) + _electrical(b"Voltage", b"V", 3)
+    + b',{"value":"%d","context":"Sample.Periodic","measurand":"SoC","location":"EV","unit":"Percent"}'
+    + b',{"value":"16.0","context":"Sample.Periodic","measurand":"Current.Offered","unit":"A"}]}]}]'
+)  # fmt: skip
+#: A small single-phase one: energy, power, current, voltage.
+SINGLE_PHASE = (
+    _HEAD + _ENERGY_AND_POWER + _electrical(b"Current.Import", b"A", 1) + _electrical(b"Voltage", b"V", 1) + b"]}]}]"
 )
 BOOT = {"chargePointVendor": "Bench", "chargePointModel": "Light", "firmwareVersion": "1.0"}
 
@@ -46,13 +62,16 @@ def call(unique_id: int | str, action: str, payload: dict[str, Any]) -> bytes:
     return json.dumps([2, str(unique_id), action, payload], separators=(",", ":")).encode()
 
 
-def meter_values(unique_id: int, connector_id: int, transaction_id: int, at_ms: int, register_wh: int) -> bytes:
-    """One MeterValues CALL with four samples that all differ from message to message."""
+def meter_values(
+    unique_id: int, connector_id: int, transaction_id: int, at_ms: int, register_wh: int, *, phases: int = 1
+) -> bytes:
+    """One MeterValues CALL, of one phase or three, whose samples all differ from message to message."""
     odd = register_wh % 97
-    return METER_VALUES % (
-        unique_id, connector_id, transaction_id, iso(at_ms), register_wh,
-        10_900 + odd, 15 + odd % 3, odd % 10, 229 + odd % 4, odd % 10,
-    )  # fmt: skip
+    head = (unique_id, connector_id, transaction_id, iso(at_ms), register_wh)
+    current, voltage = (15 + odd % 3, odd % 10), (229 + odd % 4, odd % 10)
+    if phases == 1:
+        return SINGLE_PHASE % (*head, 3_600 + odd, *current, *voltage)
+    return THREE_PHASE % (*head, 10_900 + odd, *current * 3, *voltage * 3, odd)
 
 
 def status(connector_id: int, state: str, at_ms: int) -> dict[str, Any]:
