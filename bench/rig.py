@@ -157,7 +157,12 @@ class Server:
         """What must be done once before the first start."""
 
     def _spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
-        environment = {"PATH": os.environ["PATH"], "HOME": "/tmp", "LANG": "C.UTF-8"} | self.environment  # noqa: S108
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": "/tmp",
+            "LANG": "C.UTF-8",
+            "ENV_FILE": os.devnull,
+        } | self.environment  # noqa: S108
         with self.log.open("ab") as log:
             return subprocess.Popen(  # noqa: S603
                 [sys.executable, *arguments],

@@ -22,7 +22,7 @@ class Configuration:
 
     def __init__(self, base_dir: Path) -> None:
         self.env = environ.FileAwareEnv()
-        env_file = base_dir / ".env"
+        env_file = Path(os.environ.get("ENV_FILE") or base_dir / ".env")
         if env_file.exists():
             self.env.read_env(env_file)
         self.data_dir = Path(self.env.str("DATA_DIR", default=str(base_dir / "data")))

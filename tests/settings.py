@@ -5,6 +5,7 @@ import tempfile
 
 for _name in ("PUBLIC_URL", "ALLOWED_HOSTS", "SECRET_KEY", "UNKNOWN_CHARGE_POINTS", "UNKNOWN_ID_TAGS", "MESSAGE_LOG"):
     os.environ.pop(_name, None)
+os.environ["ENV_FILE"] = os.devnull  # a developer's .env is for his server; servers that tests start inherit this
 os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="plugcontrol-tests-")
 
 from plugcontrol.settings import *  # noqa: E402, F403

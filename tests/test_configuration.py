@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -16,11 +17,11 @@ LONG_KEY = "k3y-" * 12
 
 def manage(data_dir: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """`manage.py …` in an environment of its own."""
-    environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(data_dir), "PYTHONUTF8": "1"}
+    own = {"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, "DATA_DIR": str(data_dir), "PYTHONUTF8": "1"}
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
-        env=environment | variables,
+        env=own | variables,
         capture_output=True,
         text=True,
         timeout=60,
@@ -87,6 +88,28 @@ def test_nothing_needs_to_be_set(tmp_path: Path) -> None:
     result = manage(tmp_path, "check")
 
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_an_env_file_counts_and_may_lie_elsewhere(tmp_path: Path) -> None:
+    file = tmp_path / "variables"
+    file.write_text("PORT=8123\nLANGUAGE_CODE=de\n")
+
+    values = settings(tmp_path, "PORT", "LANGUAGE_CODE", ENV_FILE=str(file), LANGUAGE_CODE="en")
+
+    assert values == {"PORT": 8123, "LANGUAGE_CODE": "en"}
+
+
+def test_a_developers_env_file_does_not_reach_the_tests(tmp_path: Path) -> None:
+    for package in ("plugcontrol", "tests"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / ".env").write_text("PORT=http\n")
+
+    command = [sys.executable, "-c", "import tests.settings"]
+    result = subprocess.run(
+        command, cwd=tmp_path, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False
+    )
+
+    assert result.returncode == 0, result.stderr
 
 
 def test_a_secret_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:

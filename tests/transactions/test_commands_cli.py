@@ -197,7 +197,7 @@ def test_a_failed_export_ends_with_an_exit_code(tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "manage.py", "export_transactions", "-o", str(tmp_path / "sessions.csv")],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path / "empty")},
+        env={"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, "DATA_DIR": str(tmp_path / "empty")},
         capture_output=True,
         text=True,
         check=False,
