@@ -72,7 +72,11 @@ def test_the_image_is_not_root_and_checks_itself() -> None:
 
     assert re.search(r"^USER plugcontrol$", last_stage, re.MULTILINE)
     assert "--require-hashes" in DOCKERFILE
-    assert "/readyz" in healthcheck()[-1]
+
+
+def test_a_redis_outage_is_no_reason_to_restart_a_server_whose_chargers_work() -> None:
+    assert "/healthz" in healthcheck()[-1]
+    assert "healthcheck" not in SERVICES["web"]  # the image's own
 
 
 def test_the_images_health_check_is_valid_python() -> None:
