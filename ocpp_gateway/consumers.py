@@ -25,11 +25,11 @@ from stations import commands, presence, services
 from stations.models import ChargePoint
 
 from . import dispatch, frames, journal
-from .conversation import Conversation
+from .conversation import Conversation, fingerprint
 from .delivery import CommandDelivery
 from .dispatch import ReadableCall, Reply
 from .errors import OcppError
-from .handshake import SUBPROTOCOL, Reason, Refused, Request
+from .handshake import SUBPROTOCOL, Reason, Refused, Request, security_profile
 from .registry import Gateway
 from .v16.messages.boot_notification import BootNotificationResponse
 from .writer import DatabaseAway, Job
@@ -111,7 +111,7 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
             protocol=subprotocol or SUBPROTOCOL,
             remote_address=request.remote_address,
             subprotocol_missing=subprotocol is None,
-            security_profile=_security_profile(station, request),
+            security_profile=security_profile(request, station),
         )
         await self.gateway.writer.submit(Job(lambda: presence.connect(station.pk, line, at=self.opened_at)))
         self._open(station)
@@ -121,18 +121,20 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
 
     async def _identify(self, request: Request) -> tuple[ChargePoint, str | None]:
         writer, doorkeeper = self.gateway.writer, self.gateway.doorkeeper
-        identity = doorkeeper.check_address(request)
-        station = await writer.submit(Job(lambda: services.find_charge_point(identity)))
+        identity, may_enter = doorkeeper.check_address(request), doorkeeper.would_welcome(request)
+        accept = settings.UNKNOWN_CHARGE_POINTS == "accept"
+        station, is_stranger = await writer.submit(
+            Job(lambda: services.find_or_admit(identity, may_enter=may_enter, accept=accept))
+        )
         subprotocol = doorkeeper.choose_subprotocol(request, station)
-        if station is None:
+        if is_stranger:
             doorkeeper.meet_stranger(request)
-            accept = settings.UNKNOWN_CHARGE_POINTS == "accept"
-            station = await writer.submit(Job(lambda: services.admit_stranger(identity, accept=accept)))
-            if station is None:
-                raise Refused(Reason.TOO_MANY_WAITING)
-        elif not doorkeeper.check_credentials(request, station):
+        if station is None:
+            raise Refused(Reason.TOO_MANY_WAITING)
+        if not doorkeeper.check_credentials(request, station):
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(_slow_checks, doorkeeper.check_slowly, request, station)
+        doorkeeper.check_profile(request, station)
         return station, subprotocol
 
     def _open(self, station: ChargePoint) -> None:
@@ -143,7 +145,7 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
             self.gateway.writer, self.gateway.spawn, station, self.connection, self.conversation, self._send
         )
         self._frames: deque[tuple[frames.Call, str, datetime]] = deque()
-        self._frame_ids: set[object] = set()
+        self._in_line: set[tuple[object, int]] = set()
         self._room = asyncio.Event()
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -194,13 +196,14 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
 
     async def _queue(self, frame: frames.Call, text: str, received_at: datetime) -> None:
         """Put a CALL into line; while the line is full nothing more is read from this station's socket."""
-        if frame.unique_id in self._frame_ids:
+        known_by = fingerprint(frame)
+        if known_by in self._in_line:
             return  # sent again while we work on it: it is answered once
         while len(self._frames) >= MAX_WAITING_FRAMES and not self._is_closed:
             self._room.clear()
             await self._room.wait()
         self._frames.append((frame, text, received_at))
-        self._frame_ids.add(frame.unique_id)
+        self._in_line.add(known_by)
         if self._quiet.is_set():
             self._quiet.clear()
             self.gateway.spawn(self._answer_all())
@@ -212,13 +215,13 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
                 frame, text, received_at = self._frames[0]
                 answer = await self._answer(frame, text, received_at)
                 self._frames.popleft()
-                self._frame_ids.discard(frame.unique_id)
+                self._in_line.discard(fingerprint(frame))
                 self._room.set()
                 await self._send(answer)
         except DatabaseAway:
             self._frames.clear()  # not stored and not answered: the station sends them again on its next line
         finally:
-            self._frame_ids.clear()
+            self._in_line.clear()
             self._room.set()
             self._quiet.set()
 
@@ -242,7 +245,7 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
             job = Job(call.answer, call.fail, call.station, call.transaction_id, call.id_tag)
             return await self.gateway.writer.submit(job)
         reply = call.answer_without_storing()
-        self._post(lambda: call.log(reply.text, is_error=False))
+        self._post(lambda: call.note(reply))
         return reply
 
     def _refuse_call(self, frame: frames.Call, text: str, error: OcppError, received_at: datetime) -> str:
@@ -349,6 +352,11 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
         """Whether the station has not read what we send for longer than any network needs."""
         return self._sending_since is not None and self.gateway.loop.time() - self._sending_since > SEND_TIMEOUT_S
 
+    @property
+    def unanswered(self) -> int:
+        """CALLs that were read and have no answer yet."""
+        return len(self._frames)
+
     def _post(self, work: Any) -> None:
         self.gateway.writer.post(Job(work))
 
@@ -381,14 +389,8 @@ def _text_of(data: bytes) -> str:
         return repr(data)
 
 
-def _security_profile(station: ChargePoint, request: Request) -> int:
-    if not station.credential_kind:
-        return 0
-    return 2 if request.is_secure else 1
-
-
 def _record_attempt(request: Request, reason: str, status_code: int, at: datetime) -> None:
-    services.record_attempt(
+    is_new = services.record_attempt(
         reason=reason,
         path=journal.storable(request.path),
         remote_address=request.remote_address,
@@ -398,3 +400,8 @@ def _record_attempt(request: Request, reason: str, status_code: int, at: datetim
         offered=", ".join(request.offered),
         user_agent=journal.storable(request.user_agent),
     )
+    if is_new and reason == Reason.INSECURE:  # one event for a charger that tries again and again
+        station = services.find_charge_point(request.identity or "")
+        if station is not None:
+            profile = security_profile(request, station)
+            services.record_downgrade(station, profile=profile, remote_address=request.remote_address, at=at)

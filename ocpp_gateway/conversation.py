@@ -25,7 +25,7 @@ class Conversation:
         self.was_accepted = was_accepted
         self.has_booted = False
         self._triggered: dict[str, float] = {}
-        self._answers: OrderedDict[object, tuple[int, str]] = OrderedDict()
+        self._answers: OrderedDict[tuple[object, int], str] = OrderedDict()
 
     def allow(self, action: str) -> None:
         """We asked the station for `action`: it may answer that even while it is Pending (§4.2)."""
@@ -42,15 +42,15 @@ class Conversation:
         raise SecurityError(f"{action} before this charge point was accepted")
 
     def earlier_answer(self, call: Call) -> str | None:
-        """What we answered to the very same CALL on this socket; a station that reuses ids says something else."""
-        known = self._answers.get(call.unique_id)
-        return known[1] if known is not None and known[0] == _fingerprint(call) else None
+        """What we answered to the very same CALL on this socket."""
+        return self._answers.get(fingerprint(call))
 
     def remember(self, call: Call, answer: str) -> None:
-        self._answers[call.unique_id] = (_fingerprint(call), answer)
+        self._answers[fingerprint(call)] = answer
         if len(self._answers) > _REMEMBERED_ANSWERS:
             self._answers.popitem(last=False)
 
 
-def _fingerprint(call: Call) -> int:
-    return hash((call.action, bytes(call.payload)))
+def fingerprint(call: Call) -> tuple[object, int]:
+    """What makes a CALL the same one on a socket: its id and what it says, since some stations reuse ids."""
+    return call.unique_id, hash((call.action, bytes(call.payload)))

@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 from django.conf import settings
 
 from stations.credentials import LastGoodPasswords, matches_key, matches_password
-from stations.models import ChargePoint, ConnectionAttempt, CredentialKind
+from stations.models import ChargePoint, ConnectionAttempt, CredentialKind, SecurityProfile
 
 from .limits import FailureLimit
 
@@ -33,6 +33,7 @@ _STATUS = {
     Reason.NO_PASSWORD: 401,
     Reason.WRONG_USER: 401,
     Reason.BAD_AUTHORIZATION: 401,
+    Reason.INSECURE: 403,
     Reason.SUBPROTOCOL: 400,
     Reason.NO_SUBPROTOCOL: 400,
     Reason.TOO_MANY_FAILURES: 429,
@@ -135,6 +136,16 @@ class Doorkeeper:
             raise Refused(Reason.NO_SUBPROTOCOL)
         return None
 
+    def would_welcome(self, request: Request) -> bool:
+        """Whether an identity nobody entered would get in; asked before anyone knows whether it is one."""
+        try:
+            self.choose_subprotocol(request, None)
+        except Refused:
+            return False
+        policy = settings.UNKNOWN_CHARGE_POINTS
+        is_limited = self._unknown_from_address.is_reached(request.remote_address)
+        return policy == "accept" or (policy == "ask" and not is_limited)
+
     def meet_stranger(self, request: Request) -> None:
         """An identity nobody entered: refused by policy or by limit, else welcome to wait."""
         if settings.UNKNOWN_CHARGE_POINTS == "accept":
@@ -173,6 +184,13 @@ class Doorkeeper:
             raise self._failed(request, station, Refused(Reason.WRONG_PASSWORD))
         self._good_passwords.remember(station.credential_hash, presented)
 
+    def check_profile(self, request: Request, station: ChargePoint) -> None:
+        """A security profile may only rise (white paper A05); raises Refused. To be asked after the credentials: a
+        stranger's guess over plain ws says nothing about the station.
+        """
+        if security_profile(request, station) < station.minimum_security_profile:
+            raise Refused(Reason.INSECURE)
+
     def _failed(self, request: Request, station: ChargePoint, refused: Refused) -> Refused:
         is_limited = self._wrong_for_identity.is_reached(_pair(request, station)) or (
             self._wrong_from_address.is_reached(request.remote_address)
@@ -180,6 +198,13 @@ class Doorkeeper:
         self._wrong_for_identity.count(_pair(request, station))
         self._wrong_from_address.count(request.remote_address)
         return Refused(Reason.TOO_MANY_FAILURES) if is_limited else refused
+
+
+def security_profile(request: Request, station: ChargePoint) -> int:
+    """The profile a station that passed has on this line; TLS is what the server or a trusted proxy says."""
+    if station.credential_kind == CredentialKind.NONE:
+        return SecurityProfile.NONE
+    return SecurityProfile.TLS if request.is_secure else SecurityProfile.PASSWORD
 
 
 def _pair(request: Request, station: ChargePoint) -> str:

@@ -1,8 +1,8 @@
 """Many rows in one statement: what the ORM does at 30–100 µs a row, at a few.
 
 On PostgreSQL the rows travel as one JSON parameter that `json_populate_recordset` turns into the table's own types; on
-SQLite they are an executemany. Rows are dicts by column (`connector_id`, not `connector`). Measured beside bulk_create,
-executemany and COPY in docs/performance.md; this is the one place with hand-written SQL for writing.
+SQLite they are an executemany. Rows are dicts by column (`connector_id`, not `connector`). Why neither bulk_create nor
+COPY: docs/adr/0011; what it saved: docs/performance.md. This is the one place with hand-written SQL for writing.
 """
 
 from __future__ import annotations

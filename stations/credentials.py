@@ -19,7 +19,7 @@ from collections import OrderedDict
 from django.contrib.auth.hashers import check_password, make_password
 from django.utils.crypto import constant_time_compare
 
-from .models import ChargePoint, CredentialKind
+from .models import ChargePoint, CredentialKind, SecurityProfile
 
 KEY_BYTES = 20
 MIN_RECOMMENDED_BYTES = 16
@@ -48,6 +48,8 @@ def set_password(charge_point: ChargePoint, password: str) -> bool:
 
 def remove(charge_point: ChargePoint) -> None:
     """Let the station connect without a password again (security profile 0)."""
+    charge_point.minimum_security_profile = SecurityProfile.NONE
+    charge_point.save(update_fields=["minimum_security_profile"])
     _store(charge_point, CredentialKind.NONE, "")
 
 

@@ -34,6 +34,7 @@ class Line:
 def connect(charge_point_id: int, line: Line, *, at: datetime) -> None:
     """Make `line` the station's; the newest authenticated socket wins and the process that held the old one is told.
 
+    The station may not come back with a lower security profile (white paper A05), so its minimum rises with the line.
     Raises ChargePoint.DoesNotExist if the station was deleted since its handshake began.
     """
     station = ChargePoint.objects.select_for_update(of=("self",)).select_related("gateway").get(pk=charge_point_id)
@@ -48,6 +49,7 @@ def connect(charge_point_id: int, line: Line, *, at: datetime) -> None:
     station.remote_address = line.remote_address
     station.subprotocol_missing = line.subprotocol_missing
     station.security_profile = line.security_profile
+    station.minimum_security_profile = max(station.minimum_security_profile, line.security_profile)
     station.connected_at = station.last_seen_at = at
     station.save(
         update_fields=[
@@ -57,6 +59,7 @@ def connect(charge_point_id: int, line: Line, *, at: datetime) -> None:
             "remote_address",
             "subprotocol_missing",
             "security_profile",
+            "minimum_security_profile",
             "connected_at",
             "last_seen_at",
         ]

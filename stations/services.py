@@ -24,6 +24,7 @@ from .models import (
     StatusRecord,
 )
 from .models.charge_point import FORGET_DISCOVERED_AFTER
+from .models.security_event import PROFILE_DOWNGRADE
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -43,6 +44,17 @@ def is_clock_suspect(reported_at: datetime, received_at: datetime) -> bool:
 def find_charge_point(identity: str) -> ChargePoint | None:
     """The station an address names; identities differ in more than case."""
     return ChargePoint.objects.with_identity(identity).first()
+
+
+def find_or_admit(identity: str, *, may_enter: bool, accept: bool) -> tuple[ChargePoint | None, bool]:
+    """The station an address names, and whether nobody had entered it before.
+
+    Such a stranger is admitted if it `may_enter`; None if it may not, or if too many wait already.
+    """
+    station = find_charge_point(identity)
+    if station is not None:
+        return station, False
+    return (admit_stranger(identity, accept=accept) if may_enter else None), True
 
 
 def admit_stranger(identity: str, *, accept: bool) -> ChargePoint | None:
@@ -161,6 +173,18 @@ def record_security_event(
     )
 
 
+def record_downgrade(charge_point: ChargePoint, *, profile: int, remote_address: str, at: datetime) -> None:
+    """Our own event: a station knew its password, but its security profile was lower than its minimum (A05)."""
+    minimum = charge_point.minimum_security_profile
+    record_security_event(
+        charge_point,
+        type=PROFILE_DOWNGRADE,
+        tech_info=f"refused: profile {profile} from {remote_address}, at least {minimum} is required",
+        occurred_at=at,
+        received_at=at,
+    )
+
+
 def count_repairs(charge_point_id: int, action: str, repairs: Iterable[tuple[str, str]], *, at: datetime) -> None:
     """Count what tolerance mended: (rule, field) pairs of one message."""
     for rule, field in repairs:
@@ -215,8 +239,8 @@ def ring_station(charge_point_id: int, event: str) -> ChargePoint:
 
 def record_attempt(
     *, reason: str, path: str, remote_address: str, status_code: int, at: datetime, identity: str = "", **details: str
-) -> None:
-    """A refused handshake; the same again within a quarter of an hour is counted in the same row."""
+) -> bool:
+    """A refused handshake; the same again within a quarter of an hour is counted in the same row and returns False."""
     values = {name: value[:255] for name, value in details.items()}
     same = ConnectionAttempt.objects.filter(
         reason=reason,
@@ -231,7 +255,7 @@ def record_attempt(
         known.last_at = at
         known.status_code = status_code
         known.save(update_fields=["count", "last_at", "status_code"])
-        return
+        return False
     ConnectionAttempt.objects.create(
         reason=reason,
         path=path[:500],
@@ -242,6 +266,7 @@ def record_attempt(
         last_at=at,
         **values,
     )
+    return True
 
 
 def forget_discovered(now: datetime) -> int:

@@ -143,6 +143,23 @@ async def test_handshakes_are_refused_with_their_own_status(env):
         await asyncio.to_thread(server.stop)
 
 
+async def test_a_proxys_word_for_tls_counts_only_from_a_trusted_address(env):
+    """H21: seen behind the proxy with TLS; then without it, and with a header anybody could send."""
+    assert manage("prepare", env=env).returncode == 0
+    secret = "correct horse battery"
+    assert manage("create_charge_point", "CP1", "--accept", "--password", secret, env=env).returncode == 0
+    basic = {"Authorization": f"Basic {base64.b64encode(f'CP1:{secret}'.encode()).decode()}"}
+    over_tls = basic | {"X-Forwarded-Proto": "https"}
+    with serving(env) as server:
+        address = f"{server.charger_address}/CP1"
+        async with websockets.connect(address, subprotocols=["ocpp1.6"], additional_headers=over_tls):
+            pass
+        assert (await refused(address, additional_headers=basic)).status_code == 403
+    with serving(env | {"TRUSTED_PROXIES": "10.9.9.9"}) as server:
+        answer = await refused(f"{server.charger_address}/CP1", additional_headers=over_tls)
+        assert answer.status_code == 403
+
+
 async def test_sigterm_answers_what_was_read(env):
     server = Server([sys.executable, "manage.py", "serve", "--prepare"], env | {"UNKNOWN_CHARGE_POINTS": "accept"})
     try:

@@ -94,7 +94,10 @@ class ChargePointAdmin(ImportAdmin, ExportAdmin, PageAdmin[ChargePoint]):
             return [own, (_("Security"), {"fields": ("password", "strict")})]
         return [
             (None, {"fields": (("state", "registration"), *own[1]["fields"])}),
-            (_("Security"), {"fields": (("security_profile", "credential_kind"), *entry, "strict")}),
+            (
+                _("Security"),
+                {"fields": (("security_profile", "credential_kind"), *entry, "minimum_security_profile", "strict")},
+            ),
             (
                 _("Connection"),
                 {

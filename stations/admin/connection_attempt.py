@@ -20,6 +20,10 @@ FIXES = {
     _Reason.NO_PASSWORD: _("Type the charger's password into the charger, or remove it here."),
     _Reason.WRONG_USER: _("Use the charger's id as its user name."),
     _Reason.BAD_AUTHORIZATION: _("Check that the charger uses HTTP Basic authentication (security profile 1 or 2)."),
+    _Reason.INSECURE: _(
+        "Set the charger's address to wss://… again, or lower its minimum security profile here. If nobody changed the "
+        "charger, somebody may listen in: change its password."
+    ),
     _Reason.SUBPROTOCOL: _("Set the charger's protocol to OCPP 1.6 JSON."),
     _Reason.NO_SUBPROTOCOL: _("Set the charger's protocol to OCPP 1.6 JSON, or switch off “strict” for this charger."),
     _Reason.TOO_MANY_FAILURES: _("Correct the id or password in the charger, then wait a minute."),

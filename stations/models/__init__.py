@@ -9,6 +9,7 @@ from .charge_point import (
     ProgressReport,
     RegistrationStatus,
     Repair,
+    SecurityProfile,
     StatusRecord,
 )
 from .command import OPEN_STATUSES, Command, CommandStatus
@@ -34,6 +35,7 @@ __all__ = [
     "RegistrationStatus",
     "Repair",
     "SecurityEvent",
+    "SecurityProfile",
     "Site",
     "StatusRecord",
 ]

@@ -41,6 +41,14 @@ class CredentialKind(models.TextChoices):
     PASSWORD = "password", _("password chosen by a person")
 
 
+class SecurityProfile(models.IntegerChoices):
+    """How a station's line is protected: the white paper's security profiles that we speak."""
+
+    NONE = 0, _("0: no password")
+    PASSWORD = 1, _("1: password")
+    TLS = 2, _("2: password and TLS")
+
+
 class ChargePointQuerySet(models.QuerySet["ChargePoint"]):
     def with_identity(self, identity: str) -> ChargePointQuerySet:
         """Identities are compared without regard to case; at most one row matches."""
@@ -90,6 +98,15 @@ class ChargePoint(models.Model):
 
     # Security
     security_profile = models.PositiveSmallIntegerField(_("security profile"), default=0, editable=False)
+    minimum_security_profile = models.PositiveSmallIntegerField(
+        _("minimum security profile"),
+        choices=SecurityProfile,
+        default=SecurityProfile.NONE,
+        help_text=_(
+            "Below it the charger is refused. It rises by itself when the charger connects with a higher one; lower it "
+            "to let the charger come back without TLS."
+        ),
+    )
     credential_kind = models.CharField(
         _("credential"), max_length=8, choices=CredentialKind, blank=True, default=CredentialKind.NONE, editable=False
     )

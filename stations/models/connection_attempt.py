@@ -18,6 +18,7 @@ class ConnectionAttempt(models.Model):
         NO_PASSWORD = "no_password", _("no password sent, but one is required")
         WRONG_USER = "wrong_user", _("the user name is not the charger id")
         BAD_AUTHORIZATION = "bad_authorization", _("the Authorization header is not readable")
+        INSECURE = "insecure", _("less secure than this charger's minimum security profile")
         SUBPROTOCOL = "subprotocol", _("offers no supported protocol, needs ocpp1.6")
         NO_SUBPROTOCOL = "no_subprotocol", _("offers no protocol, and this charger must offer ocpp1.6")
         TOO_MANY_FAILURES = "too_many_failures", _("too many failed attempts, try again in a minute")

@@ -6,7 +6,9 @@ from django.utils.translation import gettext_lazy as _
 
 from .charge_point import ChargePoint
 
-#: Events the white paper marks critical (its appendix); they deserve a person's eye.
+#: Our own: a station came back with a lower security profile and was refused.
+PROFILE_DOWNGRADE = "SecurityProfileDowngrade"
+#: Events the white paper marks critical (its appendix), and our own; they deserve a person's eye.
 CRITICAL_TYPES = frozenset(
     {
         "FirmwareUpdated",
@@ -16,6 +18,7 @@ CRITICAL_TYPES = frozenset(
         "SecurityLogWasCleared",
         "MemoryExhaustion",
         "TamperDetectionActivated",
+        PROFILE_DOWNGRADE,
     }
 )
 

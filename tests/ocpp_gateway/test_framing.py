@@ -5,7 +5,7 @@ from asgiref.sync import sync_to_async
 
 from ocpp_gateway import journal
 from stations import services
-from stations.models import Message, Repair
+from stations.models import Connector, Message, Repair, StatusRecord
 from tests.conftest import make_station
 from tests.fake_charge_point import CallFailed
 from transactions.models import Transaction
@@ -95,6 +95,33 @@ async def test_message_ids_mean_nothing_on_the_next_socket(cp, connect, station,
     again = await connect(station.identity)
     assert (await again.exchange([2, "1", "StartTransaction", start]))["transactionId"] > 0
     assert await stored(Transaction.objects.count) == 1
+
+
+async def test_different_calls_under_one_id_in_one_breath_are_all_answered(cp, stored):
+    for connector_id in (1, 2, 3):
+        await cp.send([2, "same", "StatusNotification", {**STATUS, "connectorId": connector_id}])
+    await cp.send([2, "same", "Heartbeat", {}])
+    answers = [await cp.receive() for _ in range(4)]
+    assert [answer[:2] for answer in answers] == [[3, "same"]] * 4
+    assert answers[:3] == [[3, "same", {}]] * 3
+    assert "currentTime" in answers[3][2]
+    connectors = await stored(lambda: list(Connector.objects.values_list("connector_id", flat=True)))
+    assert sorted(connectors) == [1, 2, 3]
+
+
+async def test_a_call_repeated_while_it_is_worked_on_is_answered_once(cp, stored):
+    for _ in range(3):
+        await cp.send([2, "same", "StatusNotification", STATUS])
+    assert await cp.receive() == [3, "same", {}]
+    assert await cp.is_silent()
+    assert await stored(StatusRecord.objects.count) == 1
+
+
+async def test_of_calls_under_one_id_each_is_known_again(cp, stored):
+    other = {**STATUS, "connectorId": 2}
+    for payload in (STATUS, other, STATUS, other):
+        await cp.exchange([2, "same", "StatusNotification", payload])
+    assert await stored(StatusRecord.objects.count) == 2
 
 
 async def test_everything_is_logged(cp, stored):

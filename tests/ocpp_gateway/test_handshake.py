@@ -7,7 +7,7 @@ from asgiref.sync import sync_to_async
 
 from ocpp_gateway.handshake import identity_from_path
 from stations import credentials
-from stations.models import ChargePoint, ConnectionAttempt
+from stations.models import ChargePoint, ConnectionAttempt, SecurityEvent
 from tests.conftest import make_station
 
 KEY = bytes.fromhex("0001020304050607FFFFFFFFFFFFFFFFFFFFFFFF")
@@ -151,6 +151,53 @@ async def test_basic_auth_over_tls_is_profile_2(station, connect, stored):
     assert await stored(lambda: ChargePoint.objects.get().security_profile) == 2
 
 
+async def security_events(stored) -> list[tuple[str, str]]:
+    return await stored(lambda: list(SecurityEvent.objects.values_list("type", "tech_info")))
+
+
+async def test_a_station_seen_on_tls_stays_on_tls(station, connect, stored):
+    await with_password(station, "correct horse battery")
+    headers = basic("CP1", b"correct horse battery")
+    assert (await connect(headers=headers, scheme="wss")).status == 101
+    assert [(await connect(headers=headers)).status for _ in range(3)] == [403] * 3
+    assert await attempts(stored) == [("insecure", 403, 3)]
+    assert await security_events(stored) == [
+        ("SecurityProfileDowngrade", "refused: profile 1 from 192.168.1.57, at least 2 is required")
+    ]
+    assert await stored(lambda: SecurityEvent.objects.get().is_critical)
+    assert (await connect(headers=headers, scheme="wss")).status == 101
+
+
+async def test_guesses_over_plain_ws_are_wrong_passwords_and_no_downgrade(station, connect, stored):
+    await with_password(station, "correct horse battery")
+    await connect(headers=basic("CP1", b"correct horse battery"), scheme="wss")
+    assert (await connect(headers=basic("CP1", b"guess"))).status == 401
+    assert await security_events(stored) == []
+
+
+async def test_an_operator_lets_a_station_come_back_without_tls(station, connect, stored):
+    await with_password(station, "correct horse battery")
+    headers = basic("CP1", b"correct horse battery")
+    await connect(headers=headers, scheme="wss")
+    await stored(lambda: ChargePoint.objects.update(minimum_security_profile=1))
+    assert (await connect(headers=headers)).status == 101
+    profiles = await stored(ChargePoint.objects.values_list("security_profile", "minimum_security_profile").get)
+    assert profiles == (1, 1)
+
+
+async def test_without_its_password_a_station_has_no_minimum(station, connect):
+    await with_password(station, "correct horse battery")
+    await connect(headers=basic("CP1", b"correct horse battery"), scheme="wss")
+    await sync_to_async(lambda: credentials.remove(ChargePoint.objects.get()))()
+    assert (await connect()).status == 101
+
+
+async def test_a_minimum_holds_before_the_first_connection(gateway, connect):
+    station = await sync_to_async(make_station)(minimum_security_profile=2)
+    await with_password(station, "correct horse battery")
+    assert (await connect(headers=basic("CP1", b"correct horse battery"))).status == 403
+
+
 async def test_a_generated_key_is_stored_hashed(station, connect, stored):
     key = await sync_to_async(credentials.generate_key)(station)
     assert (await connect(headers=basic("CP1", bytes.fromhex(key)))).status == 101
@@ -209,6 +256,26 @@ async def test_unknown_identities_are_limited_per_address(gateway, connect, sett
     statuses = [(await connect(f"GUESS{n}", address="10.6.6.6")).status for n in range(52)]
     assert statuses == [404] * 50 + [429] * 2
     assert (await connect("OTHER", address="10.0.0.9")).status == 404
+
+
+async def test_strangers_and_friends_cost_the_writer_one_job_to_be_known(gateway, connect, monkeypatch):
+    """A storm of them would otherwise pass through the writer's queue twice."""
+    jobs = []
+    submit = gateway.writer.submit
+
+    async def listed(job):
+        jobs.append(job.run.__qualname__)
+        return await submit(job)
+
+    monkeypatch.setattr(gateway.writer, "submit", listed)
+    for _ in range(2):
+        assert (await connect("NEW")).status == 101
+    assert sum("_identify" in job for job in jobs) == 2
+
+
+async def test_who_is_refused_is_not_entered(gateway, connect, stored):
+    assert (await connect("NEW", subprotocols=("ocpp2.0.1",))).status == 400
+    assert await stored(ChargePoint.objects.count) == 0
 
 
 async def test_a_server_that_knows_no_denial_response_closes(gateway, connect, settings):

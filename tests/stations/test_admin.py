@@ -43,7 +43,7 @@ def act(client, action, *stations, url=LIST):
 
 
 def fields(station, **changed):
-    own = {name: getattr(station, name) for name in ("identity", "name", "notes")}
+    own = {name: getattr(station, name) for name in ("identity", "name", "notes", "minimum_security_profile")}
     return {**own, "site": station.site_id or "", **changed, **INLINES}
 
 
@@ -180,9 +180,19 @@ def test_a_short_password_is_taken_with_a_warning(station, operator):
 
 def test_a_password_is_removed(station, operator):
     credentials.generate_key(station)
-    operator.post(f"{LIST}{station.pk}/change/", fields(station, remove_password="on"))
+    ChargePoint.objects.update(minimum_security_profile=1)
+    operator.post(f"{LIST}{station.pk}/change/", fields(station, minimum_security_profile=1, remove_password="on"))
     station.refresh_from_db()
     assert (station.credential_kind, station.credential_hash) == (CredentialKind.NONE, "")
+    assert station.minimum_security_profile == 0
+
+
+def test_the_minimum_security_profile_is_lowered(station, operator):
+    ChargePoint.objects.update(minimum_security_profile=2)
+    assert "lower it to let the charger come back" in operator.get(f"{LIST}{station.pk}/change/").content.decode()
+    operator.post(f"{LIST}{station.pk}/change/", fields(station, minimum_security_profile=1))
+    station.refresh_from_db()
+    assert station.minimum_security_profile == 1
 
 
 def test_a_key_is_shown_once(station, operator):
