@@ -62,19 +62,23 @@ class ReadableCall:
         return named
 
     def answer_without_storing(self) -> Reply:
-        """Handle a CALL that needs no database; the caller logs it."""
+        """Handle a CALL that needs no database; the caller sees to `note`."""
         response = self._action.handle(self._incoming)
         return Reply(frames.dump(frames.CallResult(self._frame.unique_id, schema.encode(response))), response)
 
     def answer(self) -> Reply:
-        """Handle the CALL and log both frames, inside the caller's database transaction."""
+        """Handle the CALL and note it, inside the caller's database transaction."""
         reply = self.answer_without_storing()
+        self.note(reply)
+        return reply
+
+    def note(self, reply: Reply) -> None:
+        """Count what tolerance mended and log both frames, inside the caller's database transaction."""
         if self._incoming.repairs:
             services.count_repairs(
                 self.station, self._frame.action, self._incoming.repairs, at=self._incoming.received_at
             )
         self.log(reply.text, is_error=False)
-        return reply
 
     def fail(self, error: Exception) -> Reply:
         """The CALLERROR for what went wrong: InternalError only for a fault of our own, logged once."""

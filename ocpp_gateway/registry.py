@@ -23,7 +23,9 @@ log = structlog.get_logger(__name__)
 
 SWEEP_INTERVAL_S = 5.0
 LAYER_RETRY_S = 2.0
-DRAIN_TIMEOUT_S = 8.0
+#: Both together stay below the ten seconds that `docker stop` waits.
+DRAIN_TIMEOUT_S = 6.0
+LEAVE_TIMEOUT_S = 1.0
 
 
 class StationSocket(Protocol):
@@ -33,6 +35,8 @@ class StationSocket(Protocol):
 
     @property
     def is_stuck(self) -> bool: ...
+    @property
+    def unanswered(self) -> int: ...
 
     def ring(self) -> None: ...
     def refresh(self, row: dict[str, Any]) -> None: ...
@@ -190,15 +194,18 @@ class Gateway:
         self.spawn(self._reconcile())
 
     async def drain(self) -> None:
-        """Answer every CALL that was read, close every socket, take leave. For SIGTERM; ends within ten seconds."""
+        """Answer every CALL that was read, close every socket, take leave; ends in seconds, whatever hangs."""
         self.is_draining = True
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(DRAIN_TIMEOUT_S):
                 await asyncio.gather(*(socket.finish("server restarts") for socket in list(self.sockets.values())))
                 await self.writer.drain()
-        await self.stop()
+        except TimeoutError:
+            if unanswered := sum(socket.unanswered for socket in self.sockets.values()):
+                log.error("messages could not be stored in time, so they were not acknowledged", messages=unanswered)
+        await self.stop(LEAVE_TIMEOUT_S)
 
-    async def stop(self) -> None:
+    async def stop(self, patience_s: float = DRAIN_TIMEOUT_S) -> None:
         """End the gateway's own work; what it held is offline. Stopping again changes nothing."""
         if self._is_stopped:
             return
@@ -210,7 +217,7 @@ class Gateway:
         if self.process_id is not None:
             process_id = self.process_id
             self.writer.post(Job(lambda: presence.stop_process(process_id)))
-        await self.writer.stop()
+        await self.writer.stop(patience_s)
 
 
 def _beat_and_touch(process_id: int, seen: dict[int, datetime]) -> bool:

@@ -10,6 +10,7 @@ drop what they have queued (OCPP-J errata 3.2), a closed socket makes them keep 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 import time
@@ -72,6 +73,7 @@ class Writer:
         self._idle.set()
         self._thread = threading.Thread(target=self._work, name="ocpp-writer", daemon=True)
         self._is_stopped = False
+        self._in_hand: list[Job[Any]] = []
         self.away = False
 
     def start(self) -> None:
@@ -100,16 +102,39 @@ class Writer:
         """Wait until everything queued so far is committed and answered."""
         await self._idle.wait()
 
-    async def stop(self) -> None:
-        await self.drain()
-        self._is_stopped = True
+    async def stop(self, patience_s: float) -> None:
+        """End the thread once everything is committed.
+
+        If the database hangs for longer than `patience_s`, whoever still waits gets DatabaseAway and the thread is left
+        behind: nothing can be done about a statement that does not return.
+        """
+        try:
+            async with asyncio.timeout(patience_s):
+                await self.drain()
+        except TimeoutError:
+            self._is_stopped = True
+            self._give_up()
+        else:
+            self._is_stopped = True
+            self._queue.put(None)
+            await asyncio.to_thread(self._thread.join)
+
+    def _give_up(self) -> None:
+        abandoned = list(self._in_hand)
+        with contextlib.suppress(queue.Empty):
+            while (job := self._queue.get_nowait()) is not None:
+                abandoned.append(job)
         self._queue.put(None)
-        await asyncio.to_thread(self._thread.join)
+        self._room.set()
+        for job in abandoned:
+            if job.future is not None and not job.future.done():
+                job.future.set_exception(DatabaseAway())
 
     # From here on: the writer's thread.
 
     def _work(self) -> None:
         while (batch := self._collect()) is not None:
+            self._in_hand = batch
             if self.away:
                 outcomes: list[_Outcome] = [(job, None, DatabaseAway()) for job in batch]
             else:

@@ -18,6 +18,9 @@ from transactions.services import end_expired_reservations
 
 log = structlog.get_logger(__name__)
 
+#: As long as the gateway drains, beside it.
+STOP_TIMEOUT_S = 6.0
+
 
 @dataclass(frozen=True)
 class ClockJob:
@@ -57,11 +60,13 @@ class Clockwork:
             await asyncio.sleep(job.every_s)
 
     async def stop(self) -> None:
+        """Let a running job end; one that hangs in the database is left behind."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.get_running_loop().run_in_executor(self._thread, lambda: connection.close())
-        self._thread.shutdown()
+        closing = asyncio.get_running_loop().run_in_executor(self._thread, lambda: connection.close())
+        await asyncio.wait([closing], timeout=STOP_TIMEOUT_S)
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
 
 def run_once(job: ClockJob) -> int:

@@ -211,6 +211,17 @@ def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
 
 
 @pytest.fixture
+def alone(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Installation]:
+    """For one server without Redis: on PostgreSQL where the suite runs on it, else on SQLite."""
+    on_postgresql = os.environ.get("DATABASE_URL", "").startswith("postgres")
+    installation = Installation(tmp_path, request.getfixturevalue("database_url") if on_postgresql else "", "")
+    if not on_postgresql:
+        installation.run("prepare")
+    yield installation
+    installation.stop()
+
+
+@pytest.fixture
 def installation(tmp_path: Path, own_redis: OwnRedis, request: pytest.FixtureRequest) -> Iterator[Installation]:
     """For one server with a Redis of its own: on PostgreSQL where the suite runs on it, else on SQLite."""
     on_postgresql = os.environ.get("DATABASE_URL", "").startswith("postgres")

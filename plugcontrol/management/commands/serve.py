@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,6 +34,8 @@ MAX_FRAME_BYTES = 1024 * 1024
 PING_S = 20.0
 #: Time for load balancers to see /readyz say 503 is theirs to choose; ours is for sockets to close.
 GRACE_S = 3
+#: All of stopping takes no longer, whatever hangs: `docker stop` kills after ten seconds unless told otherwise.
+END_S = 9.5
 
 
 class Server(uvicorn.Server):
@@ -75,7 +79,7 @@ class Command(BaseCommand):
         gateway = Gateway.current()
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            asyncio.get_running_loop().add_signal_handler(number, _stop_in_time, stop)
         others = await asyncio.to_thread(_others_without_shared_services, await gateway.registered())
         if others:
             await gateway.stop()
@@ -85,10 +89,24 @@ class Command(BaseCommand):
         await asyncio.wait([serving, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
         log.info("stopping: answering what was read, then closing")
         health.draining = True
-        await clockwork.stop()
-        await gateway.drain()
+        await asyncio.gather(clockwork.stop(), gateway.drain())
         server.should_exit = True
         await serving
+
+
+def _stop_in_time(stop: asyncio.Event) -> None:
+    """Begin to stop, and be gone after END_S: Python waits for every thread at its end, and one that hangs in the
+    database (a page, a job of the clockwork) would keep the process for ever.
+    """
+    stop.set()
+    last_resort = threading.Timer(END_S, _end_at_once)
+    last_resort.daemon = True
+    last_resort.start()
+
+
+def _end_at_once() -> None:
+    log.error("stopped while something still hangs")
+    os._exit(0)
 
 
 def _greeting() -> str:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from stations.models import Message
+from stations.models import Message, Repair
 from tests.scenarios.speech import errors_of
 
 
@@ -16,6 +16,13 @@ async def test_the_answer_is_the_time_in_utc(cp):
 
 async def test_whatever_comes_with_it(cp):
     assert await errors_of(cp, "Heartbeat", [{}, None, {"signal": -71}]) == ["", "", ""]
+
+
+async def test_what_was_mended_in_it_is_counted(cp, stored):
+    for _ in range(2):
+        await cp.call("Heartbeat", signal=-71)
+    counted = await stored(Repair.objects.values_list("action", "rule", "field", "count").get)
+    assert counted == ("Heartbeat", "unknown_member", "signal", 2)
 
 
 async def test_both_frames_are_in_the_log(cp, stored):
