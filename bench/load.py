@@ -207,7 +207,7 @@ def _session(station: Station) -> Generator[bytes, bytes, None]:
     transaction_id = yield from _start(station)
     yield from _status(station, "Charging")
     for _ in range(METER_VALUES_PER_SESSION):
-        yield from _meter_values(station, transaction_id, phases)
+        yield from _meter_values(station, transaction_id)
     yield from _stop(station, transaction_id, meter_start_wh)
     yield from _status(station, "Finishing")
     yield from _status(station, "Available")
