@@ -40,7 +40,7 @@ def step_to(transaction: Transaction, register_wh: int, at: datetime, *, is_name
     delta = register_wh - transaction.register_wh
     if at < transaction.register_at or (at == transaction.register_at and delta <= 0):
         return STAY
-    if 0 <= delta <= _largest_step(at - transaction.register_at):
+    if 0 <= delta <= LARGEST_STEP_WH or 0 <= delta <= _largest_step(at - transaction.register_at):
         return Step(delta, moves_register=True)
     if not is_named:
         return STAY
@@ -49,7 +49,7 @@ def step_to(transaction: Transaction, register_wh: int, at: datetime, *, is_name
 
 
 def _largest_step(elapsed: timedelta) -> int:
-    return max(LARGEST_STEP_WH, int(elapsed / timedelta(hours=1) * LARGEST_POWER_W))
+    return int(elapsed / timedelta(hours=1) * LARGEST_POWER_W)
 
 
 def follow(batch: WriteBatch, transaction: Transaction, register_wh: int, at: datetime, *, is_named: bool) -> None:

@@ -7,19 +7,39 @@ Nothing is lost (OCPP 1.6 §7.33, §7.43).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from typing import TYPE_CHECKING, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from .models import MeterValue
 
 
+class Sampled(Protocol):
+    """One sampledValue as it was sent, whoever holds it; None where a field was absent (§7.43)."""
+
+    @property
+    def value(self) -> str: ...
+    @property
+    def context(self) -> str | None: ...
+    @property
+    def format(self) -> str | None: ...
+    @property
+    def measurand(self) -> str | None: ...
+    @property
+    def phase(self) -> str | None: ...
+    @property
+    def location(self) -> str | None: ...
+    @property
+    def unit(self) -> str | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One sampledValue as it was sent; None where a field was absent (§7.43)."""
+    """A sampledValue that is kept as it was sent."""
 
     value: str
     context: str | None = None
@@ -34,16 +54,19 @@ class Sample:
         return {name: text for name in _FIELDS if (text := getattr(self, name)) is not None}
 
     @classmethod
+    def of(cls, sampled: Sampled) -> Sample:
+        return sampled if isinstance(sampled, cls) else cls(*(getattr(sampled, name) for name in _FIELDS))
+
+    @classmethod
     def from_raw(cls, raw: dict[str, str]) -> Sample:
         return cls(raw["value"], *(raw.get(name) for name in _FIELDS[1:]))
 
 
-@dataclass
-class Reading:
+class Reading(NamedTuple):
     """One meterValue: the samples of one moment (§7.33). None is a timestamp that was not sent or is not readable."""
 
     timestamp: datetime | None
-    samples: list[Sample] = field(default_factory=list)
+    samples: Sequence[Sampled] = ()
 
 
 class _Column(NamedTuple):
@@ -55,11 +78,20 @@ class _Column(NamedTuple):
     places: Decimal | None
 
 
+class _Meaning(NamedTuple):
+    """What a sample says besides its value: the row it belongs to (None for a context OCPP does not know), the column
+    that takes it (None if there is none), and whether it was taken elsewhere than at the outlet."""
+
+    context: str | None
+    column: _Column | None
+    is_foreign: bool
+
+
 class _Filling(NamedTuple):
     """What a column says, the sample it comes from, and whether the sample was taken elsewhere than at the outlet."""
 
     value: int | Decimal
-    sample: Sample
+    sample: Sampled
     is_foreign: bool
 
 
@@ -80,19 +112,21 @@ class Row:
         filling = self.fillings.get("energy_wh")
         return None if filling is None else int(filling.value)
 
-    def put(self, sample: Sample) -> None:
+    def put(self, sample: Sampled, meaning: _Meaning) -> None:
         """Take one sample in. The first one in a column stays, unless the second is the outlet's and it is not."""
-        column = _column_of(sample)
+        _, column, is_foreign = meaning
         number = None if column is None else _number(sample.value, column)
         if column is None or number is None:
-            self.kept[sample] = None
+            self.keep(sample)
             return
         value, is_exact = number
-        location = sample.location
-        is_foreign = location is not None and location != "Outlet" and column.name != "soc_percent"
         self._fill(column.name, _Filling(value, sample, is_foreign))
         if not is_exact or is_foreign:
-            self.kept[sample] = None
+            self.keep(sample)
+
+    def keep(self, sample: Sampled) -> None:
+        """Keep a sample as it was sent."""
+        self.kept[Sample.of(sample)] = None
 
     def absorb(self, other: Row) -> None:
         """Take in what another message said of the same moment and context."""
@@ -105,21 +139,21 @@ class Row:
         if known is None or (known.is_foreign and not filling.is_foreign):
             self.fillings[name] = filling
         elif known.value != filling.value:
-            self.kept[filling.sample] = None
+            self.keep(filling.sample)
 
 
-def rows_of(samples: Iterable[Sample]) -> list[Row]:
+def rows_of(samples: Iterable[Sampled]) -> list[Row]:
     """One row per context, in the order of their first samples. A context that OCPP does not know is Other."""
     rows: dict[str, Row] = {}
     for sample in samples:
-        context = sample.context
-        name = "Sample.Periodic" if context is None else _CONTEXTS.get(context) or _CONTEXTS.get(context.lower())
-        row = rows.get(name or "Other")
+        meaning = _meaning_of(sample)
+        name = meaning.context or "Other"
+        row = rows.get(name)
         if row is None:
-            row = rows[name or "Other"] = Row(name or "Other")
-        row.put(sample)
-        if name is None:
-            row.kept[sample] = None
+            row = rows[name] = Row(name)
+        row.put(sample, meaning)
+        if meaning.context is None:
+            row.keep(sample)
     return list(rows.values())
 
 
@@ -137,7 +171,7 @@ def merge(row: MeterValue, other: Row) -> set[str]:
             setattr(row, name, filling.value)
             changed.add(name)
         elif known != filling.value:
-            kept[filling.sample] = None
+            kept[Sample.of(filling.sample)] = None
     kept.update(other.kept)
     if len(kept) > before:
         row.samples = [sample.raw() for sample in kept]
@@ -149,19 +183,28 @@ def _is_foreign(name: str, value: int | Decimal, kept: Iterable[Sample]) -> bool
     """Whether a stored column was filled from another location than the outlet: then that sample was kept beside it."""
     again = Row("")
     for sample in kept:
-        again.put(sample)
+        again.put(sample, _meaning_of(sample))
     filling = again.fillings.get(name)
     return filling is not None and filling.is_foreign and filling.value == value
 
 
-def _column_of(sample: Sample) -> _Column | None:
-    """The column that takes the sample; None if there is none or the value is not a number to be read."""
-    if sample.format is not None and sample.format != "Raw":
-        return None  # SignedData is opaque (§4.7)
-    column = _COLUMNS.get((sample.measurand, sample.phase, sample.unit))
+def _meaning_of(sample: Sampled) -> _Meaning:
+    return _meaning(sample.context, sample.format, sample.measurand, sample.phase, sample.location, sample.unit)
+
+
+@lru_cache(maxsize=4096)  # a station says the same of its values again and again
+def _meaning(
+    context: str | None, form: str | None, measurand: str | None, phase: str | None, location: str | None,
+    unit: str | None,
+) -> _Meaning:  # fmt: skip
+    name = "Sample.Periodic" if context is None else _CONTEXTS.get(context) or _CONTEXTS.get(context.lower())
+    column = _COLUMNS.get((measurand, phase, unit))
     if column is None:
-        column = _COLUMNS_IN_LOWER_CASE.get((_lower(sample.measurand), _lower(sample.phase), _lower(sample.unit)))
-    return column
+        column = _COLUMNS_IN_LOWER_CASE.get((_lower(measurand), _lower(phase), _lower(unit)))
+    if form is not None and form != "Raw":
+        column = None  # SignedData is opaque (§4.7)
+    is_elsewhere = location is not None and location != "Outlet"
+    return _Meaning(name, column, is_elsewhere and column is not None and column.name != "soc_percent")
 
 
 def _lower(text: str | None) -> str | None:
@@ -170,6 +213,8 @@ def _lower(text: str | None) -> str | None:
 
 def _number(text: str, column: _Column) -> tuple[int | Decimal, bool] | None:
     """The value in the column's unit, and whether it is the whole truth. None for what is no number or too large."""
+    if column.places is None and column.factor == 1 and len(text) < 18 and text.isdecimal():
+        return int(text), True  # nearly every register
     number = _decimal(text)
     # the exponent first: 1E+999999999 is a number, but not one to calculate with
     if number is None or not number.is_finite() or number.adjusted() > 18:

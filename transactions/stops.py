@@ -18,7 +18,7 @@ from .clock import Moment, moment_of
 from .ledger import Ledger
 from .meter_values import record_transaction_data
 from .models import EndedBy, Flag, OrphanedStop, StopReason, Transaction
-from .samples import Reading
+from .samples import Reading, Sample
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,7 @@ def stop_transaction(
     an orphan. A stop without a number (-1) closes the one running transaction that it can mean.
     """
     verdict = None
-    with joined_batch([charge_point.pk]) as batch:
+    with joined_batch() as batch:
         if id_tag is not None:
             verdict = authorize(id_tag, charge_point, at=received_at, too_long=tag_too_long)
         ledger = Ledger.of(batch)
@@ -222,4 +222,4 @@ def _keep_orphan(stop: _Stop, charge_point: ChargePoint, transaction: Transactio
 
 def _as_sent(reading: Reading) -> dict[str, Any]:
     timestamp = None if reading.timestamp is None else reading.timestamp.isoformat()
-    return {"timestamp": timestamp, "sampledValue": [sample.raw() for sample in reading.samples]}
+    return {"timestamp": timestamp, "sampledValue": [Sample.of(sample).raw() for sample in reading.samples]}

@@ -3,17 +3,8 @@
 from collections.abc import Iterable
 
 from ocpp_gateway.v16.types import MeterValue
-from transactions.samples import Reading, Sample
+from transactions.samples import Reading
 
 
 def readings_of(meter_values: Iterable[MeterValue]) -> list[Reading]:
-    return [
-        Reading(
-            meter_value.timestamp,
-            [
-                Sample(s.value, s.context, s.format, s.measurand, s.phase, s.location, s.unit)
-                for s in meter_value.sampled_value
-            ],
-        )
-        for meter_value in meter_values
-    ]
+    return [Reading(meter_value.timestamp, meter_value.sampled_value) for meter_value in meter_values]
