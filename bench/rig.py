@@ -159,10 +159,10 @@ class Server:
     def _spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
         environment = {
             "PATH": os.environ["PATH"],
-            "HOME": "/tmp",
+            "HOME": "/tmp",  # noqa: S108
             "LANG": "C.UTF-8",
             "ENV_FILE": os.devnull,
-        } | self.environment  # noqa: S108
+        } | self.environment
         with self.log.open("ab") as log:
             return subprocess.Popen(  # noqa: S603
                 [sys.executable, *arguments],

@@ -242,7 +242,7 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
 
     async def _handle(self, call: ReadableCall) -> Reply:
         if call.stores:
-            job = Job(call.answer, call.fail, call.station, call.transaction_id, call.id_tag)
+            job = Job(call.answer, call.fail, call.names)
             return await self.gateway.writer.submit(job)
         reply = call.answer_without_storing()
         self._post(lambda: call.note(reply))

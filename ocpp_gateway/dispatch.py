@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from stations import commands, services
 from stations.models import ChargePoint, Command, CommandStatus, RegistrationStatus
+from stations.write_batch import Names
 
 from . import frames, journal, schema
 from .calls import IncomingCall
@@ -46,20 +47,12 @@ class ReadableCall:
         return self._action.stores
 
     @property
-    def station(self) -> int:
-        return self._incoming.charge_point.pk
-
-    @property
-    def transaction_id(self) -> int | None:
-        """The OCPP transaction the CALL names, if it can be one of ours."""
-        named = getattr(self._incoming.request, "transaction_id", None)
-        return named if named is not None and 0 < named < 2**31 else None
-
-    @property
-    def id_tag(self) -> str | None:
-        """The tag the CALL names."""
-        named: str | None = getattr(self._incoming.request, "id_tag", None)
-        return named
+    def names(self) -> Names:
+        """What the CALL is about; a transaction only if its number can be one of ours."""
+        request = self._incoming.request
+        number = getattr(request, "transaction_id", None)
+        known = number if number is not None and 0 < number < 2**31 else None
+        return Names(self._incoming.charge_point.pk, self._frame.action, known, getattr(request, "id_tag", None))
 
     def answer_without_storing(self) -> Reply:
         """Handle a CALL that needs no database; the caller sees to `note`."""
@@ -76,7 +69,10 @@ class ReadableCall:
         """Count what tolerance mended and log both frames, inside the caller's database transaction."""
         if self._incoming.repairs:
             services.count_repairs(
-                self.station, self._frame.action, self._incoming.repairs, at=self._incoming.received_at
+                self._incoming.charge_point.pk,
+                self._frame.action,
+                self._incoming.repairs,
+                at=self._incoming.received_at,
             )
         self.log(reply.text, is_error=False)
 

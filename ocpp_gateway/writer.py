@@ -3,8 +3,9 @@
 One thread per process does all the writing. It commits when 64 jobs wait or 5 ms after the first, whichever is sooner:
 at 500–2000 messages/s that is half the CPU of committing at once, and nothing is lost at saturation, when a batch is
 simply what came in while the last one committed. If a batch fails its jobs run again one by one, so that only the
-guilty one gets an error. While the database is away every job fails with DatabaseAway: a CALLERROR would make stations
-drop what they have queued (OCPP-J errata 3.2), a closed socket makes them keep it.
+guilty one gets an error; if what services remember from the batches before is out of date, the batch runs again without
+it. While the database is away every job fails with DatabaseAway: a CALLERROR would make stations drop what they have
+queued (OCPP-J errata 3.2), a closed socket makes them keep it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from stations.write_batch import write_batch
+from stations.write_batch import Names, Stale, write_batch
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -46,14 +47,12 @@ class Job(Generic[T]):
 
     `run` reads and writes through Django and returns the result; it may run twice (a failed batch is rolled back and
     repeated), so it changes nothing outside the database. `failed` turns an exception of its own into a result, in a
-    transaction of its own. `station`, `transaction_id` and `id_tag` let services fetch for the whole batch at once.
+    transaction of its own. `names` lets services fetch for the whole batch at once.
     """
 
     run: Callable[[], T]
     failed: Callable[[Exception], T] | None = None
-    station: int | None = None
-    transaction_id: int | None = None
-    id_tag: str | None = None
+    names: Names | None = None
     future: asyncio.Future[T] | None = None
     queued_at: float = field(default_factory=time.monotonic)
 
@@ -74,6 +73,7 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="ocpp-writer", daemon=True)
         self._is_stopped = False
         self._in_hand: list[Job[Any]] = []
+        self._memory: dict[str, Any] = {}
         self.away = False
 
     def start(self) -> None:
@@ -164,7 +164,7 @@ class Writer:
 
     def _commit(self, batch: list[Job[Any]]) -> list[_Outcome]:
         try:
-            return _run_together(batch)
+            return _run_together(batch, self._memory)
         except Exception as error:  # whatever went wrong, each job gets its own chance
             if len(batch) > 1:
                 log.info("batch repeated one by one", jobs=len(batch), error=type(error).__name__)
@@ -176,7 +176,7 @@ class Writer:
     def _commit_alone(self, job: Job[Any]) -> _Outcome:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return _run_together([job])[0]
+                return _run_together([job], self._memory)[0]
             except (OperationalError, InterfaceError) as error:
                 connection.close()
                 if attempt == ATTEMPTS or not _is_reachable():
@@ -234,11 +234,18 @@ class Writer:
 _Outcome = tuple[Job[Any], Any, Exception | None]
 
 
-def _run_together(batch: list[Job[Any]]) -> list[_Outcome]:
-    stations = {job.station for job in batch if job.station is not None}
-    transactions = {job.transaction_id for job in batch if job.transaction_id is not None}
-    tags = {job.id_tag for job in batch if job.id_tag is not None}
-    with transaction.atomic(durable=True), write_batch(stations, transactions, tags):
+def _run_together(batch: list[Job[Any]], memory: dict[str, Any]) -> list[_Outcome]:
+    try:
+        return _run(batch, memory)
+    except Stale as error:  # somebody else changed what was remembered
+        log.info("batch repeated with fresh rows", jobs=len(batch), error=str(error))
+        memory.clear()
+        return _run(batch, memory)
+
+
+def _run(batch: list[Job[Any]], memory: dict[str, Any]) -> list[_Outcome]:
+    names = [job.names for job in batch if job.names is not None]
+    with transaction.atomic(durable=True), write_batch(names, memory):
         return [(job, job.run(), None) for job in batch]
 
 

@@ -14,9 +14,11 @@ from typing import Any
 
 import msgspec
 from django.db import connection
+from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models import Model
 from django.db.models.fields import DateField, DateTimeField, DecimalField, Field
 from django.db.models.fields.json import JSONField
+from psycopg.types.json import Json
 
 Row = dict[str, Any]
 
@@ -47,21 +49,32 @@ def insert_new(model: type[Model], row: Row) -> int | None:
     return None if inserted is None else int(inserted[0])
 
 
-def update(model: type[Model], names: Sequence[str], rows: Sequence[Row]) -> None:
-    """Set the columns `names` of existing rows, each found by its `id`."""
+def update(model: type[Model], names: Sequence[str], rows: Sequence[Row], expected: Sequence[str] = ()) -> int:
+    """Set the columns `names` of existing rows, each found by its `id`; returns how many were.
+
+    A row counts as found only if it still holds what `rows` say for the columns `expected`, under `was_<column>`.
+    """
     table = _table(model)
+    if connection.vendor == "postgresql":
+        types = {"id": "id", **{name: name for name in names}, **{f"was_{name}": name for name in expected}}
+        columns = ", ".join(f"{_quote(name)} {_type(model, of)}" for name, of in types.items())
+        assignments = ", ".join(f"{_quote(name)} = new.{_quote(name)}" for name in names)
+        same = "".join(f" AND {table}.{_quote(name)} = new.{_quote(f'was_{name}')}" for name in expected)
+        return _execute_with_rows(
+            f"UPDATE {table} SET {assignments} FROM json_to_recordset(%s) AS new({columns}) "  # noqa: S608 - names only
+            f"WHERE {table}.id = new.id{same}",
+            rows,
+        )
+    assignments = ", ".join(f"{_quote(name)} = %s" for name in names)
+    same = "".join(f" AND {_quote(name)} = %s" for name in expected)
+    sql = f"UPDATE {table} SET {assignments} WHERE id = %s{same}"  # noqa: S608 - names of our own columns
+    values = _sqlite_rows(model, [*names, "id"], rows)
+    if expected:
+        before = [{name: row[f"was_{name}"] for name in expected} for row in rows]
+        values = [[*new, *was] for new, was in zip(values, _sqlite_rows(model, expected, before), strict=True)]
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            assignments = ", ".join(f"{_quote(name)} = new.{_quote(name)}" for name in names)
-            cursor.execute(
-                f"UPDATE {table} SET {assignments} FROM json_populate_recordset(NULL::{table}, %s) AS new "  # noqa: S608
-                f"WHERE {table}.id = new.id",
-                [_json(rows)],
-            )
-            return
-        assignments = ", ".join(f"{_quote(name)} = %s" for name in names)
-        sql = f"UPDATE {table} SET {assignments} WHERE id = %s"  # noqa: S608 - names of our own columns
-        cursor.executemany(sql, _sqlite_rows(model, [*names, "id"], rows))
+        cursor.executemany(sql, values)
+        return int(cursor.rowcount)
 
 
 def add_up(model: type[Model], key: Sequence[str], amounts: Sequence[str], rows: Sequence[Row]) -> None:
@@ -80,18 +93,27 @@ def add_up(model: type[Model], key: Sequence[str], amounts: Sequence[str], rows:
 
 
 def _execute(model: type[Model], into: str, columns: Sequence[str], rows: Sequence[Row], conflict: str) -> int:
+    if connection.vendor == "postgresql":
+        source = f"SELECT {_list(columns)} FROM json_populate_recordset(NULL::{_table(model)}, %s)"  # noqa: S608
+        return _execute_with_rows(f"{into} {source}{conflict}", rows)
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            source = f"SELECT {_list(columns)} FROM json_populate_recordset(NULL::{_table(model)}, %s)"  # noqa: S608
-            cursor.execute(f"{into} {source}{conflict}", [_json(rows)])
-        else:
-            placeholders = ", ".join(["%s"] * len(columns))
-            cursor.executemany(f"{into} VALUES ({placeholders}){conflict}", _sqlite_rows(model, columns, rows))
+        placeholders = ", ".join(["%s"] * len(columns))
+        cursor.executemany(f"{into} VALUES ({placeholders}){conflict}", _sqlite_rows(model, columns, rows))
         return int(cursor.rowcount)
 
 
-def _json(rows: Sequence[Row]) -> str:
-    return msgspec.json.encode(rows).decode()
+def _execute_with_rows(sql: str, rows: Sequence[Row]) -> int:
+    """Run a statement whose one parameter is `rows`.
+
+    Django's own cursor writes parameters into the text of the statement, which both sides then read again letter by
+    letter: hundreds of kB for a full batch. This one sends them beside it; Django offers it for whole connections.
+    """
+    connection.ensure_connection()
+    server_side: Any = ServerBindingCursor
+    wrapped: Any = connection  # what `connection.cursor()` does with its cursor: error classes, query log
+    with wrapped._prepare_cursor(server_side(connection.connection)) as cursor:
+        cursor.execute(sql, [Json(rows, dumps=msgspec.json.encode)])
+        return int(cursor.rowcount)
 
 
 def _sqlite_rows(model: type[Model], columns: Sequence[str], rows: Sequence[Row]) -> list[list[Any]]:
@@ -118,8 +140,10 @@ def _sqlite_adapter(field: Field[Any, Any]) -> Callable[[Any], Any] | None:
 
 
 def _with_defaults(model: type[Model], row: Row) -> Row:
-    missing = {field.attname: field.get_default() for field in _defaulted(model) if field.attname not in row}
-    return {**row, **missing} if missing else row
+    if _defaulted(model).keys() <= row.keys():
+        return row
+    missing = {name: field.get_default() for name, field in _defaulted(model).items() if name not in row}
+    return {**row, **missing}
 
 
 @functools.cache
@@ -129,15 +153,21 @@ def _columns(model: type[Model]) -> list[str]:
 
 
 @functools.cache
-def _defaulted(model: type[Model]) -> list[Field[Any, Any]]:
-    """Fields that may not stay NULL where a row does not name them."""
-    fields = model._meta.concrete_fields
-    return [f for f in fields if not f.primary_key and not f.null and (f.has_default() or f.empty_strings_allowed)]
+def _defaulted(model: type[Model]) -> dict[str, Field[Any, Any]]:
+    """Fields that may not stay NULL where a row does not name them, by column."""
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key and not field.null]
+    return {field.attname: field for field in fields if field.has_default() or field.empty_strings_allowed}
 
 
 @functools.cache
 def _field(model: type[Model], name: str) -> Field[Any, Any]:
     return next(field for field in model._meta.concrete_fields if field.attname == name)
+
+
+@functools.cache
+def _type(model: type[Model], name: str) -> str:
+    """The column's type in PostgreSQL."""
+    return str(_field(model, name).db_type(connection))
 
 
 def _quote(name: str) -> str:

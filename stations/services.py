@@ -132,9 +132,10 @@ def record_status(
 
 def get_connector(charge_point_id: int, connector_id: int) -> Connector:
     """The station's connector, made on first sight (§3.8: numbers are the station's own); one instance in a batch."""
-    with write_batch.joined_batch([charge_point_id]) as batch:
+    with write_batch.joined_batch() as batch:
+        others = {names.station for names in batch.names if names.action == "StatusNotification"}
         known: dict[tuple[int, int], Connector]
-        known = batch.shared("stations.connectors", lambda: _connectors_of(batch.stations))
+        known = batch.shared("stations.connectors", lambda: _connectors_of({charge_point_id, *others}))
         if (charge_point_id, connector_id) not in known:
             known[charge_point_id, connector_id] = Connector.objects.get_or_create(
                 charge_point_id=charge_point_id, connector_id=connector_id

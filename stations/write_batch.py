@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Model
 
@@ -18,21 +18,32 @@ from . import bulk
 _current: ContextVar[WriteBatch | None] = ContextVar("write_batch", default=None)
 
 
+class Stale(Exception):
+    """What a batch remembered is not what the database says any more: roll back and run it again."""
+
+
+class Names(NamedTuple):
+    """What one message names, so that a service may fetch for all messages of a batch at once."""
+
+    station: int
+    action: str = ""
+    transaction_id: int | None = None
+    id_tag: str | None = None
+
+
 class WriteBatch:
     """What the messages of one database transaction want written, and the rows they already read.
 
-    `stations` are the primary keys of the charge points whose messages share the batch, `transaction_ids` the OCPP
-    transactions and `id_tags` the tags they name: a service that needs rows of one may fetch those of all (`shared`).
+    `names` says what the messages are about. `memory` is what services keep from one batch to the next; None where
+    batches are not one thread's.
     """
 
-    def __init__(
-        self, stations: Iterable[int] = (), transaction_ids: Iterable[int] = (), id_tags: Iterable[str] = ()
-    ) -> None:
-        self.stations = frozenset(stations)
-        self.transaction_ids = frozenset(transaction_ids)
-        self.id_tags = frozenset(id_tags)
+    def __init__(self, names: Iterable[Names] = (), memory: dict[str, Any] | None = None) -> None:
+        self.names = tuple(names)
+        self.memory = memory
         self._new: dict[type[Model], list[bulk.Row]] = {}
         self._changed: dict[tuple[type[Model], Any], tuple[Model, set[str]]] = {}
+        self._expected: dict[tuple[type[Model], Any], bulk.Row] = {}
         self._increments: dict[
             tuple[type[Model], tuple[str, ...], tuple[str, ...]], dict[tuple[Any, ...], bulk.Row]
         ] = {}
@@ -58,6 +69,16 @@ class WriteBatch:
             raise AssertionError(f"two instances of {row!r} in one batch: the second would overwrite the first")
         names.update(fields)
 
+    def expect(self, row: Model, *fields: str) -> None:
+        """`row` is remembered, not read: changes of it hold only if the database still says the same of `fields`."""
+        self._expected[type(row), row.pk] = {name: getattr(row, name) for name in fields}
+
+    def compare(self, read: Model) -> None:
+        """`read` was read and locked: what was remembered of it is known now, or the batch is Stale."""
+        for name, value in self._expected.pop((type(read), read.pk), {}).items():
+            if getattr(read, name) != value:
+                raise Stale(f"{name} of {read!r}")
+
     def increment(self, model: type[Model], key: dict[str, Any], amounts: dict[str, int], **latest: Any) -> None:
         rows = self._increments.setdefault((model, tuple(key), tuple(amounts)), {})
         row = rows.setdefault(tuple(key.values()), {**key, **dict.fromkeys(amounts, 0)})
@@ -80,21 +101,25 @@ class WriteBatch:
         self._increments.clear()
 
     def _write_changes(self) -> None:
-        by_columns: dict[tuple[type[Model], tuple[str, ...]], list[bulk.Row]] = {}
-        for row, names in self._changed.values():
+        groups: dict[tuple[type[Model], tuple[str, ...], tuple[str, ...]], list[bulk.Row]] = {}
+        for key, (row, names) in self._changed.items():
             columns = tuple(sorted(names))
-            values = {name: getattr(row, name) for name in columns}
-            by_columns.setdefault((type(row), columns), []).append({"id": row.pk, **values})
-        for (model, columns), rows in by_columns.items():
-            bulk.update(model, columns, rows)
+            expected = self._expected.get(key, {})
+            values = {"id": row.pk, **{name: getattr(row, name) for name in columns}}
+            values |= {f"was_{name}": value for name, value in expected.items()}
+            groups.setdefault((type(row), columns, tuple(expected)), []).append(values)
+        for (model, columns, expected_columns), rows in groups.items():
+            if bulk.update(model, columns, rows, expected_columns) < len(rows) and expected_columns:
+                raise Stale(f"some of {len(rows)} rows of {model.__name__}")
 
 
 @contextmanager
-def write_batch(
-    stations: Iterable[int] = (), transaction_ids: Iterable[int] = (), id_tags: Iterable[str] = ()
-) -> Iterator[WriteBatch]:
-    """Collect what the body writes and write it at the end. Open a database transaction around it."""
-    batch = WriteBatch(stations, transaction_ids, id_tags)
+def write_batch(names: Iterable[Names] = (), memory: dict[str, Any] | None = None) -> Iterator[WriteBatch]:
+    """Collect what the body writes and write it at the end. Open a database transaction around it.
+
+    Raises Stale where something remembered does not hold; the same again reads it anew.
+    """
+    batch = WriteBatch(names, memory)
     token = _current.set(batch)
     try:
         yield batch
@@ -104,13 +129,13 @@ def write_batch(
 
 
 @contextmanager
-def joined_batch(stations: Iterable[int] = ()) -> Iterator[WriteBatch]:
+def joined_batch() -> Iterator[WriteBatch]:
     """The batch that is open, or one of our own for the length of the body."""
     batch = _current.get()
     if batch is not None:
         yield batch
     else:
-        with write_batch(stations) as own:
+        with write_batch() as own:
             yield own
 
 

@@ -55,7 +55,9 @@ def _find(id_tag: str) -> IdTag | None:
         known: dict[str, IdTag | None] = batch.shared("transactions.id_tags", dict)
         number = id_tag.upper()
         if number not in known:
-            numbers = {named.upper() for named in batch.id_tags if named.isascii()} | {number}
+            numbers = {
+                names.id_tag.upper() for names in batch.names if names.id_tag is not None and names.id_tag.isascii()
+            } | {number}
             known.update(dict.fromkeys(numbers - known.keys()))
             known.update({tag.id_tag.upper(): tag for tag in tags.filter(id_tag__upper__in=numbers)})
         return known[number]
@@ -114,7 +116,7 @@ def _remember_unknown(id_tag: str, charge_point: ChargePoint) -> None:
     number = id_tag[:200]
     if not number:
         return
-    with joined_batch([charge_point.pk]) as batch:
+    with joined_batch() as batch:
         known = _unknown_at(batch, charge_point)
         if number in known or len(known) < MAX_UNKNOWN_ID_TAGS:
             known.add(number)
@@ -124,7 +126,7 @@ def _remember_unknown(id_tag: str, charge_point: ChargePoint) -> None:
 
 def _unknown_at(batch: WriteBatch, charge_point: ChargePoint) -> set[str]:
     """Numbers already remembered at the station; those at all stations of the batch are read at once."""
-    stations = {charge_point.pk, *batch.stations}
+    stations = {charge_point.pk, *(names.station for names in batch.names if names.id_tag is not None)}
     known: dict[int, set[str]] = batch.shared("transactions.unknown_id_tags", lambda: _unknown_of(stations))
     if charge_point.pk not in known:
         known.update(_unknown_of({charge_point.pk}))

@@ -38,7 +38,7 @@ def record_meter_values(
     this station never got is kept with the row as an orphan. Readings of a closed transaction are stored and change
     nothing else. Repetition changes nothing.
     """
-    with joined_batch([charge_point.pk]) as batch:
+    with joined_batch() as batch:
         ledger = Ledger.of(batch)
         collected = _Collected.of(batch)
         if transaction_id is None or transaction_id < 1:
@@ -48,7 +48,7 @@ def record_meter_values(
                 owner = max((t for t in running if t.started_at <= moment.at), key=_start, default=None)
                 collected.take(connector_pk, owner, moment, reading, is_named=False)
             return
-        transaction = ledger.get(charge_point.pk, transaction_id)
+        transaction = ledger.following(charge_point.pk, transaction_id)
         connector_pk = ledger.connector_pk_of(transaction, charge_point.pk, connector_id)
         orphan_of = "" if transaction is not None else str(transaction_id)[:50]
         for moment, reading in _in_order(readings, received_at):

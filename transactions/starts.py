@@ -35,7 +35,7 @@ def start_transaction(
     also when it is over and when two processes get it at once: the database lets one insert it (F21). What was left
     open on the connector ends here, unless it is the newer one.
     """
-    with joined_batch([charge_point.pk]) as batch:
+    with joined_batch() as batch:
         ledger = Ledger.of(batch)
         moment = moment_of(timestamp, received_at)
         connector_pk = ledger.connector_pk(charge_point.pk, connector_id)
@@ -60,6 +60,7 @@ def start_transaction(
             register_wh=meter_start_wh,
             register_at=moment.at,
         )
+        transaction.number_at_station = connector_id
         for flag, applies in (
             (Flag.UNAUTHORIZED, not verdict.is_accepted),
             (Flag.TAG_TOO_LONG, tag_too_long),

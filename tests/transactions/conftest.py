@@ -11,7 +11,7 @@ import pytest
 from django.db import transaction as database
 
 from stations.models import ChargePoint
-from stations.write_batch import WriteBatch, write_batch
+from stations.write_batch import Names, WriteBatch, write_batch
 from transactions import services
 from transactions.authorization import Verdict
 from transactions.models import DailyEnergy, IdTag, MeterValue, Transaction
@@ -75,7 +75,9 @@ class TalkingStation:
 @contextmanager
 def one_batch(stations: list[ChargePoint] | None = None, transactions: list[int] | None = None) -> Iterator[WriteBatch]:
     """What the gateway's writer puts around the CALLs of many stations."""
-    with database.atomic(), write_batch([s.pk for s in stations or []], transactions or []) as batch:
+    starting = [Names(station.pk, "StartTransaction") for station in stations or []]
+    ending = [Names(0, "StopTransaction", number) for number in transactions or []]
+    with database.atomic(), write_batch([*starting, *ending]) as batch:
         yield batch
 
 

@@ -112,6 +112,9 @@ class Transaction(models.Model):
     energy_wh = models.BigIntegerField(_("energy (Wh)"), default=0)
     flags = models.JSONField(_("remarks"), default=list, blank=True)
 
+    #: connectorId of `connector`, where a query or the start brought it along
+    number_at_station: int | None = None
+
     objects = TransactionQuerySet.as_manager()
 
     class Meta:
