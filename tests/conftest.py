@@ -8,13 +8,18 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connections
+from django.test import TransactionTestCase
 from django.utils import timezone
 
 from ocpp_gateway.registry import Gateway
-from stations.models import ChargePoint, RegistrationStatus
+from stations.commands import wait_for
+from stations.models import ChargePoint, Command, RegistrationStatus
 from transactions.models import IdTag
 
+from .emptying import empty_tables
 from .fake_charge_point import FakeChargePoint
+
+TransactionTestCase._fixture_teardown = empty_tables
 
 
 @pytest.fixture
@@ -77,3 +82,15 @@ async def connect(gateway: Gateway) -> AsyncIterator[Callable[..., Awaitable[Fak
 async def cp(station: ChargePoint, connect: Callable[..., Awaitable[FakeChargePoint]]) -> FakeChargePoint:
     """The accepted station, connected."""
     return await connect(station.identity)
+
+
+@pytest.fixture
+def ended(stored: Callable[[Callable[[], Any]], Awaitable[Any]]) -> Callable[[Command], Awaitable[Command]]:
+    """`row = await ended(command)`: its row once it is over, with everything its end has changed."""
+
+    async def ended(command: Command) -> Command:
+        row = await wait_for(command.pk, 10)
+        assert row.is_final, f"still {row.status}"
+        return await stored(lambda: Command.objects.get(pk=command.pk))
+
+    return ended
