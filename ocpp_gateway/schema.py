@@ -13,7 +13,7 @@ from ocpp_gateway.errors import FormationViolation, PropertyConstraintViolation
 from ocpp_gateway.frames import Repaired
 from ocpp_gateway.tolerance import Open, Reading, record_of, tolerate
 
-__all__ = ["Message", "Open", "Repaired", "decode", "encode", "in_utc", "tolerate"]
+__all__ = ["Message", "Open", "Repaired", "decode", "encode", "has_one_decimal", "in_utc", "tolerate"]
 
 
 class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel", omit_defaults=True):
@@ -65,6 +65,13 @@ def in_utc(message: Message, field: str) -> None:
         force_setattr(message, field, moment.astimezone(UTC))
     except OverflowError as error:
         raise ValueError(f"{field} is out of range") from error
+
+
+def has_one_decimal(message: Message, field: str) -> None:
+    """ValueError for a number with more; for `__post_init__`."""
+    number: float | None = getattr(message, field)
+    if number is not None and round(number, 1) != number:
+        raise ValueError(f"{field} has more than one decimal")
 
 
 @cache

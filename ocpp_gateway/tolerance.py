@@ -4,8 +4,9 @@ A field's type says what is correct; `tolerate(…)` and `Open[…]` beside it s
 the same walk refuses what it would have repaired.
 """
 
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
@@ -33,6 +34,7 @@ EXCESS = 10  # text up to this many times its limit is cut, beyond that it is no
 ABSENT = object()
 MISSING = "Missing member"
 _INDEX = re.compile(r"\[\d+\]")
+_DIGITS = re.compile(r"\s*[+-]?\d{1,40}(\.\d{0,40})?\s*", re.ASCII)
 _json = msgspec.json.Encoder(decimal_format="number")
 T = TypeVar("T")
 
@@ -48,6 +50,9 @@ class Tolerance(TypedDict, total=False):
     synonyms: Mapping[str, str]  # spellings that some edition of the schemas allows: read without a report
     aliases: Mapping[str, str]  # spellings that none allows
     fraction: Literal["round"]
+    beyond: Literal["keep"]  # a number outside its range stays as it is
+    decimals: int  # of a number that need not be whole; more are rounded
+    keep_empty: bool  # of an optional text: "" is not the same as nothing
     json_text: bool  # any JSON value stands for its text; never cut
 
 
@@ -95,9 +100,12 @@ class Reader(Protocol):
 class Text:
     limit: int | None
     json_text: bool
+    pattern: str | None = None
 
     def read(self, value: Any, path: str, reading: Reading) -> str:
         text = value if isinstance(value, str) else self._text_of(value, path, reading)
+        if self.pattern is not None and re.search(self.pattern, text) is None:
+            raise PropertyConstraintViolation(f"Not of the required form at {path}")
         if self.limit is None or len(text) <= self.limit:
             return text
         too_long = f"More than {self.limit} characters"
@@ -118,7 +126,7 @@ def _not(expected: str, path: str) -> OcppError:
 
 
 def _text_of_scalar(value: Any, path: str, reading: Reading) -> str:
-    if isinstance(value, dict | list):
+    if value is None or isinstance(value, dict | list):
         raise _not("a text", path)
     reading.repair("text_from_number", path, TypeConstraintViolation, "Expected a text")
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -129,8 +137,7 @@ class Integer:
     least: int | None
     most: int | None
     rounds: bool
-
-    _DIGITS: ClassVar = re.compile(r"\s*[+-]?\d{1,40}(\.\d{0,40})?\s*", re.ASCII)
+    keeps_beyond: bool = False
 
     def read(self, value: Any, path: str, reading: Reading) -> int:
         number = self._from_text(value, path, reading) if isinstance(value, str) else value
@@ -139,11 +146,16 @@ class Integer:
         if not isinstance(number, int) or isinstance(number, bool):
             raise _not("an integer", path)
         if (self.least is not None and number < self.least) or (self.most is not None and number > self.most):
-            raise PropertyConstraintViolation(f"Not between {self.least} and {self.most} at {path}")
+            self._is_beyond(f"Not between {self.least} and {self.most}", path, reading)
         return number
 
+    def _is_beyond(self, description: str, path: str, reading: Reading) -> None:
+        if not self.keeps_beyond:
+            raise PropertyConstraintViolation(f"{description} at {path}")
+        reading.repair("out_of_range", path, PropertyConstraintViolation, description)
+
     def _from_text(self, text: str, path: str, reading: Reading) -> int | Decimal:
-        if not self._DIGITS.fullmatch(text):
+        if not _DIGITS.fullmatch(text):
             raise _not("an integer", path)
         reading.repair("number_from_text", path, TypeConstraintViolation, "Expected an integer")
         return Decimal(text.strip()) if "." in text else int(text)
@@ -160,6 +172,50 @@ class Integer:
         else:
             raise _not("an integer", path)
         return int(whole)
+
+
+@dataclass(frozen=True)
+class Number:
+    """One that need not be whole: an int stays one, 16 is not 16.0 on the wire."""
+
+    decimals: int
+
+    def read(self, value: Any, path: str, reading: Reading) -> float:
+        number = self._from_text(value, path, reading) if isinstance(value, str) else value
+        if isinstance(number, bool) or not isinstance(number, int | Decimal):
+            raise _not("a number", path)
+        if isinstance(number, int):
+            return number
+        if not math.isfinite(number) or math.isinf(float(number)):
+            raise PropertyConstraintViolation(f"Out of range at {path}")
+        return self._rounded(float(number), path, reading)
+
+    def _from_text(self, text: str, path: str, reading: Reading) -> Decimal:
+        if not _DIGITS.fullmatch(text):
+            raise _not("a number", path)
+        reading.repair("number_from_text", path, TypeConstraintViolation, "Expected a number")
+        return Decimal(text.strip())
+
+    def _rounded(self, number: float, path: str, reading: Reading) -> float:
+        rounded = round(number, self.decimals)
+        if rounded != number:
+            too_fine = f"More than {self.decimals} decimal places"
+            reading.repair("rounded", path, PropertyConstraintViolation, too_fine)
+        return rounded
+
+
+@dataclass(frozen=True)
+class Flag:
+    _WORDS: ClassVar = {"true": True, "1": True, "false": False, "0": False}
+
+    def read(self, value: Any, path: str, reading: Reading) -> bool:
+        if isinstance(value, bool):
+            return value
+        flag = self._WORDS.get(str(value).strip().lower()) if isinstance(value, str | int) else None
+        if flag is None:
+            raise _not("true or false", path)
+        reading.repair("flag_from_text", path, TypeConstraintViolation, "Expected true or false")
+        return flag
 
 
 @dataclass(frozen=True)
@@ -212,6 +268,7 @@ class Moment:
 @dataclass(frozen=True)
 class Listing:
     item: Reader
+    least: int = 0
 
     def read(self, value: Any, path: str, reading: Reading) -> tuple[Any, ...]:
         if isinstance(value, dict):
@@ -219,6 +276,8 @@ class Listing:
             value = [value]
         if not isinstance(value, list):
             raise _not("a list", path)
+        if len(value) < self.least:
+            reading.repair("too_few", path, OccurenceConstraintViolation, f"Fewer than {self.least} entries")
         return tuple(self.item.read(item, f"{path}[{index}]", reading) for index, item in enumerate(value))
 
 
@@ -254,7 +313,8 @@ class Member:
             reading.repair("null_dropped", path, TypeConstraintViolation, "null")
             return ABSENT
         # An empty text is a text: in strict mode the reader judges it.
-        if value == "" and self.nullable and not reading.strict:
+        is_empty = value == "" and not self.tolerance.get("keep_empty", False)
+        if is_empty and self.nullable and not reading.strict:
             reading.repair("empty_dropped", path, TypeConstraintViolation, "Empty text")
             return ABSENT
         return value
@@ -304,25 +364,37 @@ def _unwrapped(wrapped: inspect.Type) -> tuple[inspect.Type, bool, Tolerance]:
                 tolerance |= wrapped.extra or {}
                 wrapped = wrapped.type
             case inspect.UnionType():
-                nullable = True
-                (wrapped,) = (part for part in wrapped.types if not isinstance(part, inspect.NoneType))
+                nullable = nullable or wrapped.includes_none
+                wrapped = _only(part for part in wrapped.types if not isinstance(part, inspect.NoneType))
             case _:
                 return wrapped, nullable, Tolerance(**tolerance)  # type: ignore[typeddict-item]
+
+
+def _only(parts: Iterable[inspect.Type]) -> inspect.Type:
+    """The one type of a union beside None; `int | float` is a number like any other."""
+    kinds = list(parts)
+    numbers = [kind for kind in kinds if isinstance(kind, inspect.FloatType)]
+    (only,) = numbers or kinds
+    return only
 
 
 def _reader(bare: inspect.Type, nullable: bool, tolerance: Tolerance) -> Reader:
     match bare:
         case inspect.StrType():
-            return Text(bare.max_length, tolerance.get("json_text", False))
+            return Text(bare.max_length, tolerance.get("json_text", False), bare.pattern)
         case inspect.IntType():
-            return Integer(bare.ge, bare.le, "fraction" in tolerance)
+            return Integer(bare.ge, bare.le, "fraction" in tolerance, "beyond" in tolerance)
+        case inspect.FloatType():
+            return Number(tolerance["decimals"])
+        case inspect.BoolType():
+            return Flag()
         case inspect.LiteralType():
             return _word(bare, tolerance)
         case inspect.DateTimeType():
             return Moment(nullable)
         case inspect.VarTupleType():
             item, item_nullable, item_tolerance = _unwrapped(bare.item_type)
-            return Listing(_reader(item, item_nullable, item_tolerance))
+            return Listing(_reader(item, item_nullable, item_tolerance), bare.min_length or 0)
         case inspect.StructType():
             return _record(bare)
         case _:

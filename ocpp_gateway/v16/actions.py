@@ -1,4 +1,4 @@
-"""Table of contents: every action of OCPP 1.6 we take from stations and send to them."""
+"""Table of contents: every action of OCPP 1.6 that we take from stations; `outgoing` has those we send."""
 
 from __future__ import annotations
 
@@ -39,7 +39,6 @@ from .messages.signed_firmware_status_notification import SignedFirmwareStatusNo
 from .messages.start_transaction import StartTransactionRequest
 from .messages.status_notification import StatusNotificationRequest
 from .messages.stop_transaction import StopTransactionRequest
-from .messages.trigger_message import TriggerMessageRequest, TriggerMessageResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +48,6 @@ class Incoming:
     request: type[Message]
     handle: Callable[[IncomingCall[Any]], Message]
     stores: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """An action of ours."""
-
-    request: type[Message]
-    response: type[Message]
 
 
 INCOMING: dict[str, Incoming] = {
@@ -79,38 +70,3 @@ INCOMING: dict[str, Incoming] = {
     "StatusNotification": Incoming(StatusNotificationRequest, status_notification.handle),
     "StopTransaction": Incoming(StopTransactionRequest, stop_transaction.handle),
 }
-
-OUTGOING: dict[str, Outgoing] = {
-    "TriggerMessage": Outgoing(TriggerMessageRequest, TriggerMessageResponse),
-}
-
-#: Actions of 1.6 and its security extension that only a central system sends: NotSupported where a station does.
-SENT_BY_CENTRAL_SYSTEM = frozenset(
-    {
-        "CancelReservation",
-        "CertificateSigned",
-        "ChangeAvailability",
-        "ChangeConfiguration",
-        "ClearCache",
-        "ClearChargingProfile",
-        "DeleteCertificate",
-        "ExtendedTriggerMessage",
-        "GetCompositeSchedule",
-        "GetConfiguration",
-        "GetDiagnostics",
-        "GetInstalledCertificateIds",
-        "GetLocalListVersion",
-        "GetLog",
-        "InstallCertificate",
-        "RemoteStartTransaction",
-        "RemoteStopTransaction",
-        "ReserveNow",
-        "Reset",
-        "SendLocalList",
-        "SetChargingProfile",
-        "SignedUpdateFirmware",
-        "TriggerMessage",
-        "UnlockConnector",
-        "UpdateFirmware",
-    }
-)

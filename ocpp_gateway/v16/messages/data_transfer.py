@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from ocpp_gateway.schema import Message, tolerate
+from ocpp_gateway.schema import Message, Open, tolerate
 from ocpp_gateway.v16.types import CiString50, CiString255
 
 DataTransferStatus = Literal["Accepted", "Rejected", "UnknownMessageId", "UnknownVendorId"]
@@ -24,5 +24,5 @@ class DataTransferRequest(Message, frozen=True, kw_only=True):
 class DataTransferResponse(Message, frozen=True, kw_only=True):
     """DataTransfer.conf (OCPP 1.6 §6.16)."""
 
-    status: DataTransferStatus
+    status: Open[DataTransferStatus]
     data: Data | None = None

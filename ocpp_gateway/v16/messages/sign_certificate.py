@@ -1,12 +1,11 @@
 """SignCertificate: the station asks for a certificate (Security White Paper ed. 3)."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta
 
 from ocpp_gateway.schema import Message
-
-GenericStatus = Literal["Accepted", "Rejected"]
+from ocpp_gateway.v16.types import GenericStatus
 
 
 class SignCertificateRequest(Message, frozen=True, kw_only=True):

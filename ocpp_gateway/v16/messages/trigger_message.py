@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from ocpp_gateway.schema import Message
+from ocpp_gateway.schema import Message, Open
 from ocpp_gateway.v16.types import ConnectorId
 
 MessageTrigger = Literal[
@@ -26,4 +26,4 @@ class TriggerMessageRequest(Message, frozen=True, kw_only=True):
 class TriggerMessageResponse(Message, frozen=True, kw_only=True):
     """TriggerMessage.conf (OCPP 1.6 §6.52)."""
 
-    status: TriggerMessageStatus
+    status: Open[TriggerMessageStatus]

@@ -1,11 +1,20 @@
-"""DataTransfer: vendor messages, of which we know none (OCPP 1.6 §4.3)."""
+"""DataTransfer: vendor messages (OCPP 1.6 §4.3)."""
 
+import json
+
+import pytest
+from django.db import IntegrityError
+
+from ocpp_gateway.v16 import vendors
+from ocpp_gateway.v16.messages.data_transfer import DataTransferResponse
+from ocpp_gateway.v16.vendors import VENDORS, VendorHandler
+from stations.models import Connector, Message, Site, StatusRecord
 from tests.scenarios.speech import errors_of, repairs
 
 UNKNOWN = {"status": "UnknownVendorId"}
 
 
-async def test_no_vendor_is_known(cp):  # TC_064
+async def test_no_such_vendor_is_known(cp):  # TC_064
     for payload in (
         {"vendorId": "com.example"},
         {"vendorId": "com.example", "messageId": "Ping", "data": "free text"},
@@ -14,6 +23,11 @@ async def test_no_vendor_is_known(cp):  # TC_064
         {"vendorId": 7},
     ):
         assert await cp.call("DataTransfer", **payload) == UNKNOWN
+
+
+async def test_plug_and_charge_is_not_served_so_that_stations_stop_asking(cp):
+    pnc = {"vendorId": "org.openchargealliance.iso15118pnc", "messageId": "Authorize", "data": "{}"}
+    assert await cp.call("DataTransfer", **pnc) == UNKNOWN
 
 
 async def test_json_for_text_is_taken_as_its_text(cp, stored):
@@ -34,3 +48,91 @@ REFUSED = [
 async def test_what_cannot_be_read_is_named(cp):
     codes = [code for _, code in REFUSED]
     assert await errors_of(cp, "DataTransfer", (payload for payload, _ in REFUSED)) == codes
+
+
+# A vendor of our own
+
+
+def echo(call):
+    return DataTransferResponse(status="Accepted", data=call.request.data)
+
+
+def fail(call):
+    Site.objects.create(name="half done")
+    raise ValueError("no coffee")
+
+
+def break_the_database(call):
+    Site.objects.create(pk=1, name="one")
+    Site.objects.bulk_create([Site(pk=1, name="two")])
+
+
+@pytest.fixture
+def acme(monkeypatch):
+    handlers = {"Echo": echo, "": echo, "Fail": fail, "Break": break_the_database}
+    monkeypatch.setitem(VENDORS, "com.acme", VendorHandler(handlers))
+
+
+@pytest.mark.parametrize("ids", [{"messageId": "Echo"}, {"messageId": "ECHO"}, {}, {"messageId": ""}])
+async def test_a_known_message_is_answered_with_data(cp, acme, ids):
+    answer = await cp.call("DataTransfer", vendorId="COM.acme", data="x", **ids)
+    assert answer == {"status": "Accepted", "data": "x"}
+
+
+async def test_an_answer_without_data_has_no_such_member(cp, acme):
+    assert await cp.call("DataTransfer", vendorId="com.acme", messageId="Echo") == {"status": "Accepted"}
+
+
+async def test_an_unknown_message_of_a_known_vendor(cp, acme):
+    answer = await cp.call("DataTransfer", vendorId="com.acme", messageId="Ping", data="x")
+    assert answer == {"status": "UnknownMessageId"}
+
+
+@pytest.mark.parametrize(("message", "error"), [("Fail", ValueError), ("Break", IntegrityError)])
+async def test_a_handler_that_fails_is_rejected_and_leaves_nothing(cp, acme, stored, monkeypatch, message, error):
+    logged = []
+    monkeypatch.setattr(vendors.log, "error", lambda event, **facts: logged.append((event, facts)))
+    answer = await cp.call("DataTransfer", vendorId="com.acme", messageId=message, data="x")
+    assert answer == {"status": "Rejected"}
+    assert not await stored(Site.objects.exists)
+    [(event, facts)] = logged
+    assert (event, facts["charge_point"], type(facts["exc_info"])) == ("vendor handler failed", "CP1", error)
+
+
+async def test_what_was_said_is_in_the_log_whoever_understood_it(cp, acme, stored):
+    await cp.call("DataTransfer", vendorId="com.acme", messageId="Fail", data="secret sauce")
+    texts = await stored(lambda: list(Message.objects.order_by("pk").values_list("direction", "text")))
+    assert [direction for direction, _ in texts] == ["in", "out"]
+    assert "secret sauce" in texts[0][1]
+    assert json.loads(texts[1][1])[2] == {"status": "Rejected"}
+
+
+# Schneider Electric
+
+
+LOOP = '{"connectorId":2,"name":"Vehicle","state":"1","timestamp":"2025-08-08T10:21:11Z:"}'
+
+
+def of_schneider(data):
+    return {"vendorId": "Schneider Electric", "messageId": "Detection loop", "data": data}
+
+
+@pytest.mark.parametrize("data", [LOOP, LOOP.replace('"', r"\""), LOOP.replace('"', r"\\\"")])
+async def test_a_car_on_the_detection_loop_is_in_the_history(cp, stored, data):
+    assert await cp.call("DataTransfer", **of_schneider(data)) == {"status": "Accepted"}
+    record = await stored(lambda: StatusRecord.objects.select_related("connector").get())
+    assert (record.connector.connector_id, record.status, record.info) == (2, "Detection loop", "Vehicle: 1")
+    assert (record.vendor_id, record.reported_at.isoformat()) == ("Schneider Electric", "2025-08-08T10:21:11+00:00")
+
+
+async def test_it_is_no_state_of_the_connector(cp, stored):
+    await cp.call("StatusNotification", connectorId=2, status="Available", errorCode="NoError")
+    assert await cp.call("DataTransfer", **of_schneider('{"connectorId":2,"state":0}')) == {"status": "Accepted"}
+    assert (await stored(lambda: Connector.objects.get(connector_id=2))).status == "Available"
+
+
+@pytest.mark.parametrize("data", [None, "", "{}", "[]", "what", '{"connectorId":-1,"state":1}', "[" * 60_000])
+async def test_a_report_that_cannot_be_read_is_rejected(cp, stored, data):
+    payload = {name: value for name, value in of_schneider(data).items() if value is not None}
+    assert await cp.call("DataTransfer", **payload) == {"status": "Rejected"}
+    assert not await stored(StatusRecord.objects.exists)
