@@ -21,7 +21,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.utils import timezone
 
-from stations import commands, presence, services
+from stations import commands, presence, rotation, services
 from stations.models import ChargePoint
 
 from . import dispatch, frames, journal
@@ -59,6 +59,8 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
     station: ChargePoint
     #: Set once the handshake has let the station in; before that there is no `station`.
     _is_open = False
+    #: The security profile of a line that a station with a change under way opened, until its first frame.
+    _proof: int | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """One event after the other. Channels' own loop makes a task per event to listen to a layer beside the socket,
@@ -112,9 +114,11 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
             remote_address=request.remote_address,
             subprotocol_missing=subprotocol is None,
             security_profile=security_profile(request, station),
+            raises_minimum=not station.is_changing_security,
         )
-        await self.gateway.writer.submit(Job(lambda: presence.connect(station.pk, line, at=self.opened_at)))
+        await self.gateway.writer.submit(Job(lambda: _take_over(station.pk, line, self.opened_at)))
         self._open(station)
+        self._proof = line.security_profile if station.is_changing_security else None
         await self.accept(subprotocol)
         log.info("charger connected", charge_point=station.identity, address=request.remote_address)
         self.ring()
@@ -181,6 +185,7 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
             return  # what comes after we closed counts as not read: the station sends it again
         received_at = timezone.now()
         self.gateway.saw(self.station.pk, received_at)
+        self._prove(received_at)
         text = text_data if text_data is not None else _text_of(bytes_data or b"")
         try:
             frame = await _aside(text, frames.parse, text)
@@ -193,6 +198,13 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
             self._settle(frame, text, received_at)
         else:
             self._log_incoming(text, received_at, kind=0)
+
+    def _prove(self, at: datetime) -> None:
+        """The first frame shows that the station got through with its new password or profile, or came with the old."""
+        profile, self._proof = self._proof, None
+        if profile is not None:
+            pk, proof = self.station.pk, self.station.credential_hash
+            self._post(lambda: rotation.spoke(pk, credential_hash=proof, security_profile=profile, at=at))
 
     async def _queue(self, frame: frames.Call, text: str, received_at: datetime) -> None:
         """Put a CALL into line; while the line is full nothing more is read from this station's socket."""
@@ -236,6 +248,8 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
             return self._refuse_call(frame, text, error, received_at)
         reply = await self._handle(call)
         self.conversation.remember(frame, reply.text)
+        if self.conversation.asked_for(frame.action):
+            self._post(call.show_effect)
         if isinstance(reply.response, BootNotificationResponse):
             self._note_boot(reply.response)
         return reply.text
@@ -387,6 +401,12 @@ def _text_of(data: bytes) -> str:
         return data.decode()
     except UnicodeDecodeError:
         return repr(data)
+
+
+def _take_over(station_id: int, line: presence.Line, at: datetime) -> None:
+    """The new socket is the station's; what waits for an answer on an older one will get none."""
+    presence.connect(station_id, line, at=at)
+    commands.close_left_behind(station_id, line.connection)
 
 
 def _record_attempt(request: Request, reason: str, status_code: int, at: datetime) -> None:

@@ -31,13 +31,17 @@ class Conversation:
         """We asked the station for `action`: it may answer that even while it is Pending (§4.2)."""
         self._triggered[action] = time.monotonic() + TRIGGER_WINDOW_S
 
+    def asked_for(self, action: str) -> bool:
+        """Whether we have just asked the station for `action`."""
+        return self._triggered.get(action, 0.0) > time.monotonic()
+
     def check_may(self, action: str) -> None:
         """Raise SecurityError for what a station that is not accepted may not say (OCPP-J errata 3.8)."""
         if action == "BootNotification" or self.registration_status == RegistrationStatus.ACCEPTED:
             return
         if self.was_accepted and action in TRANSACTION_ACTIONS:
             return
-        if self._triggered.get(action, 0.0) > time.monotonic():
+        if self.asked_for(action):
             return
         raise SecurityError(f"{action} before this charge point was accepted")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from stations import commands
 from stations.models import ChargePoint, Command
 
 from . import dispatch, frames
@@ -50,13 +51,14 @@ class CommandDelivery:
         return "" if in_flight is None else in_flight.about.action
 
     def settle(self, reply: Reply) -> None:
-        """Take the station's answer; one nobody waits for is dropped."""
+        """Take the station's answer; one that nobody waits for may be a late one."""
         in_flight = self._outbox.waiting_for(reply.unique_id)
-        if in_flight is None or in_flight.answer.done():
-            return
-        if (promised := dispatch.promised_action(in_flight.about, reply)) is not None:
-            self._conversation.allow(promised)
-        in_flight.answer.set_result(reply)
+        if in_flight is None:
+            station_id = self._station.pk
+            self._writer.post(Job(lambda: dispatch.keep_late(station_id, reply)))
+        elif not in_flight.answer.done():
+            self._allow_what_it_triggers(in_flight.about)
+            in_flight.answer.set_result(reply)
 
     def end(self) -> None:
         """The socket is gone: nothing more goes out, and whoever waits for an answer is told."""
@@ -84,17 +86,31 @@ class CommandDelivery:
     async def _carry_out(self, prepared: dispatch.Prepared) -> None:
         command, problem = prepared.command, ""
         reply: Reply | None = None
+        if self._is_over:
+            await self._writer.submit(Job(lambda: commands.release(command, self._connection)))
+            return
         answer = self._outbox.begin(str(command.pk), command)
+        self._allow_what_it_triggers(command)  # already now: a station may be quicker than its CALLRESULT
         try:
-            if self._is_over or not await self._send(prepared.text):
+            if not await self._send(prepared.text):
                 raise ConnectionLost
             reply = await asyncio.wait_for(answer, command.timeout_s)
         except ConnectionLost:
-            problem = "the connection was lost before the charger answered"
+            problem = commands.CONNECTION_LOST
         except TimeoutError:
             log.info("command not answered", charge_point=self._station.identity, action=command.action)
         finally:
             self._outbox.finish()
         # bound here: the job may run after the next command has taken these names
         final_reply, final_problem = reply, problem
-        await self._writer.submit(Job(lambda: dispatch.settle(command, final_reply, final_problem)))
+        # not waited for: the next command is claimed in the same transaction
+        self._writer.post(
+            Job(
+                lambda: dispatch.settle(command, final_reply, final_problem),
+                lambda error: dispatch.settle_only(command, final_reply, error),
+            )
+        )
+
+    def _allow_what_it_triggers(self, command: Command) -> None:
+        if (action := dispatch.triggered_action(command)) is not None:
+            self._conversation.allow(action)

@@ -10,20 +10,28 @@ import msgspec
 import structlog
 from django.utils import timezone
 
-from stations import commands, services
+from stations import commands, credentials, effects, services
 from stations.models import ChargePoint, Command, CommandStatus, RegistrationStatus
 from stations.write_batch import Names
 
 from . import frames, journal, schema
 from .calls import IncomingCall
 from .errors import ActionNotImplemented, InternalError, NotSupported, OcppError
-from .v16.actions import INCOMING, OUTGOING, SENT_BY_CENTRAL_SYSTEM, Incoming
+from .v16.actions import INCOMING, Incoming
+from .v16.outgoing import OUTGOING, SENT_BY_CENTRAL_SYSTEM, read_payload
+from .v16.results import RESULTS
 
 log = structlog.get_logger(__name__)
 
 #: What a Pending station may not be told (§4.2); a Rejected one is told nothing.
 _NOT_WHILE_PENDING = frozenset({"RemoteStartTransaction", "RemoteStopTransaction"})
-ACCEPTED_ANSWERS = frozenset({"Accepted"})
+#: The station does what it was told, now or (Scheduled, RebootRequired) soon.
+ACCEPTED_ANSWERS = frozenset({"Accepted", "AcceptedCanceled", "RebootRequired", "Scheduled", "Unlocked"})
+#: The extended trigger's names for messages that are called otherwise.
+_EXTENDED_TRIGGERS = {
+    "FirmwareStatusNotification": "SignedFirmwareStatusNotification",
+    "SignChargePointCertificate": "SignCertificate",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,11 @@ class ReadableCall:
         self.log(text, is_error=True)
         return Reply(text)
 
+    def show_effect(self) -> None:
+        """The message may be one that we asked the station for."""
+        connector_id = getattr(self._incoming.request, "connector_id", None)
+        effects.saw(self._incoming.charge_point.pk, "message", message=self._frame.action, connector_id=connector_id)
+
     def log(self, answer: str, *, is_error: bool) -> None:
         log_exchange(
             self._incoming.charge_point.pk, self._frame, self._text, answer, self._incoming.received_at, is_error
@@ -133,18 +146,19 @@ class Prepared:
 def prepare(charge_point_id: int, connection: str) -> Prepared | None:
     """Claim the station's oldest queued command and make its frame; what may not be sent now is closed instead.
 
-    Store before send: the row says "sent" before the frame leaves, so a RemoteStart can never go out twice.
+    Store before send: the row says "sent" before the frame leaves, so a RemoteStart can never go out twice. Nothing is
+    claimed for a socket that has lost the station to a newer one.
     """
+    # locked until the claim is stored: a newer socket either finds it, or is found; and an approval is whole, with the
+    # command it queues, or not there yet
+    stations = ChargePoint.objects.select_for_update(no_key=True).only("registration_status", "connection")
+    station = stations.get(pk=charge_point_id)
+    if station.connection != connection:
+        return None
     while (command := commands.next_queued(charge_point_id)) is not None:
-        # read after the command: the approval that came with it may be committed between two statements
-        registration_status = ChargePoint.objects.values_list("registration_status", flat=True).get(pk=charge_point_id)
-        refusal = _refusal(command, registration_status)
-        if refusal:
-            commands.close_command(command.pk, CommandStatus.UNDELIVERED, error_description=refusal)
+        payload = _payload_of(command, station.registration_status)
+        if payload is None or not commands.mark_sent(command, connection):
             continue
-        if not commands.mark_sent(command.pk, connection):
-            continue
-        payload = msgspec.json.encode(command.payload)
         text = frames.dump(frames.Call(str(command.pk), command.action, payload))
         if journal.wants(is_error=False):
             journal.record(
@@ -156,56 +170,108 @@ def prepare(charge_point_id: int, connection: str) -> Prepared | None:
                 action=command.action,
                 unique_id=command.pk,
             )
-        return Prepared(command, text, registration_status)
+        return Prepared(command, text, station.registration_status)
+    return None
+
+
+def _payload_of(command: Command, registration_status: str) -> bytes | None:
+    """The payload as it goes out; a command that may not go out is closed."""
+    refusal = _refusal(command, registration_status)
+    try:
+        if not refusal:
+            return msgspec.json.encode(read_payload(command.action, command.payload))
+    except OcppError as error:
+        refusal = f"{error.code}: {error.description}"
+    except Exception as error:  # a fault of ours must not hold up what waits behind this command
+        log.error("command not written", command=str(command.pk), action=command.action, exc_info=error)
+        refusal = "plugcontrol cannot write this command"
+    commands.close_command(command, CommandStatus.UNDELIVERED, error_description=refusal)
     return None
 
 
 def _refusal(command: Command, registration_status: str) -> str:
-    if command.action not in OUTGOING:
-        return f"plugcontrol cannot send {command.action}"
     if registration_status == RegistrationStatus.REJECTED:
         return "the charger is rejected"
     if registration_status == RegistrationStatus.PENDING and command.action in _NOT_WHILE_PENDING:
         return "the charger is not approved yet"
-    return ""
+    return credentials.refusal(command.charge_point, command.action, command.payload)  # it may have risen since
 
 
 def settle(command: Command, reply: frames.CallResult | frames.CallError | None, problem: str = "") -> None:
     """Close a command with the station's answer, its CALLERROR, or the reason why neither came."""
-    if reply is None:
-        status = CommandStatus.FAILED if problem else CommandStatus.TIMED_OUT
-        commands.close_command(command.pk, status, error_description=problem)
-    elif isinstance(reply, frames.CallError):
-        commands.close_command(
-            command.pk, CommandStatus.FAILED, error_code=reply.code, error_description=reply.description
+    end = _End.of(command, reply, problem)
+    if not end.close(command) and reply is not None:
+        keep_late(command.charge_point_id, reply)
+    elif end.response is not None and command.action in RESULTS:
+        RESULTS[command.action](command, end.response)
+
+
+def settle_only(command: Command, reply: frames.CallResult | frames.CallError | None, error: Exception) -> None:
+    """Close a command whose answer we could not use: our fault, which takes nothing from what the station said."""
+    log.error("answer not used", command=str(command.pk), action=command.action, exc_info=error)
+    _End.of(command, reply, "").close(command)
+
+
+def keep_late(charge_point_id: int, reply: frames.CallResult | frames.CallError) -> None:
+    """An answer to a command that is over is kept beside its end; one to nothing of ours is in the log only."""
+    commands.keep_late_answer(charge_point_id, str(reply.unique_id), _words_of(reply))
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a command ends: in the station's own words where it said any."""
+
+    status: CommandStatus
+    answer: Any = None
+    error_code: str = ""
+    error_description: str = ""
+    response: schema.Message | None = None
+
+    @classmethod
+    def of(cls, command: Command, reply: frames.CallResult | frames.CallError | None, problem: str) -> _End:
+        if reply is None:
+            return cls(CommandStatus.FAILED if problem else CommandStatus.TIMED_OUT, error_description=problem)
+        if isinstance(reply, frames.CallError):
+            words = _storable_json(reply.details) if reply.details else None
+            return cls(CommandStatus.FAILED, words, reply.code or "GenericError", reply.description)
+        try:
+            response, _repairs = schema.decode(OUTGOING[command.action].response, reply.payload)
+        except OcppError as error:
+            return cls(CommandStatus.FAILED, _words_of(reply), error_description=f"invalid answer: {error.description}")
+        is_accepted = str(getattr(response, "status", "Accepted")) in ACCEPTED_ANSWERS
+        status = CommandStatus.ACCEPTED if is_accepted else CommandStatus.REJECTED
+        return cls(status, msgspec.json.decode(schema.encode(response)), response=response)
+
+    def close(self, command: Command) -> bool:
+        return commands.close_command(
+            command,
+            self.status,
+            answer=self.answer,
+            error_code=journal.storable(self.error_code),
+            error_description=journal.storable(self.error_description),
         )
-    else:
-        _settle_result(command, reply)
 
 
-def _settle_result(command: Command, reply: frames.CallResult) -> None:
+def _words_of(reply: frames.CallResult | frames.CallError) -> Any:
+    """What the station said, as JSON, or as text where it is none."""
+    if isinstance(reply, frames.CallError):
+        words = {"errorCode": reply.code, "errorDescription": reply.description, "errorDetails": reply.details}
+        return _storable_json(words)
     try:
-        response, _repairs = schema.decode(OUTGOING[command.action].response, reply.payload)
-    except OcppError as error:
-        commands.close_command(
-            command.pk, CommandStatus.FAILED, error_description=f"invalid answer: {error.description}"
-        )
-        return
-    is_accepted = str(getattr(response, "status", "Accepted")) in ACCEPTED_ANSWERS
-    commands.close_command(
-        command.pk,
-        CommandStatus.ACCEPTED if is_accepted else CommandStatus.REJECTED,
-        answer=msgspec.json.decode(schema.encode(response)),
-    )
+        return _storable_json(msgspec.json.decode(reply.payload))
+    except (ValueError, RecursionError):
+        return journal.storable(reply.payload.decode("utf-8", "backslashreplace"))
 
 
-def promised_action(command: Command, reply: frames.CallResult | frames.CallError) -> str | None:
-    """The action a station just promised to send (TriggerMessage, §5.17): it may, even while it is Pending."""
-    if command.action != "TriggerMessage" or not isinstance(reply, frames.CallResult):
-        return None
-    try:
-        response, _repairs = schema.decode(OUTGOING["TriggerMessage"].response, reply.payload)
-    except OcppError:
-        return None
+def _storable_json(value: Any) -> Any:
+    """JSON that a database takes: huge ones as the beginning of their text."""
+    text = msgspec.json.encode(value).decode()
+    return value if len(text) <= journal.MAX_TEXT else journal.storable(text)
+
+
+def triggered_action(command: Command) -> str | None:
+    """The action a TriggerMessage asks the station to send (§5.17, white paper A02)."""
     requested: str = command.payload.get("requestedMessage", "")
-    return requested if str(getattr(response, "status", "")) in ACCEPTED_ANSWERS else None
+    if command.action == "ExtendedTriggerMessage":
+        return _EXTENDED_TRIGGERS.get(requested, requested)
+    return requested if command.action == "TriggerMessage" else None

@@ -160,16 +160,19 @@ def _call_of(elements: list[Raw], repairs: tuple[Repaired, ...]) -> Call | None:
 
 
 def _result_of(elements: list[Raw]) -> CallResult | None:
-    unique_id = _read(_text, elements[1]) if len(elements) == 3 else None
-    return None if unique_id is None else CallResult(unique_id, _payload(elements[2]))
+    """One out of shape answers all the same: what stands behind its id is then no payload."""
+    unique_id = _read(_text, elements[1]) if len(elements) > 1 else None
+    if unique_id is None:
+        return None
+    return CallResult(unique_id, _payload(elements[2]) if len(elements) == 3 else b",".join(map(bytes, elements[2:])))
 
 
 def _error_of(elements: list[Raw]) -> CallError | None:
-    unique_id = _read(_text, elements[1]) if 3 <= len(elements) <= 5 else None
+    unique_id = _read(_text, elements[1]) if len(elements) > 1 else None
     if unique_id is None:
         return None
-    code, description = (_read(_text, element) or "" for element in (*elements[2:4], Raw(b'""'))[:2])
-    details = _read(_object, elements[4]) if len(elements) == 5 else None
+    code, description = (_read(_text, element) or "" for element in (*elements[2:4], *[Raw(b'""')] * 2)[:2])
+    details = _read(_object, elements[4]) if len(elements) > 4 else None
     return CallError(unique_id, code, description, details or {})
 
 

@@ -157,21 +157,27 @@ class Doorkeeper:
             raise Refused(Reason.UNKNOWN)
 
     def check_credentials(self, request: Request, station: ChargePoint) -> bool:
-        """True if the station may pass, False if only the slow check can tell; raises Refused."""
+        """True if the station may pass, False if only the slow check can tell; raises Refused.
+
+        While its password changes the old and the new are good. `station` says afterwards which one it was.
+        """
         if station.archived_at is not None:
             raise Refused(Reason.ARCHIVED)
-        if station.credential_kind == CredentialKind.NONE:
+        needs_none = station.credential_kind == CredentialKind.NONE
+        if needs_none and not station.pending_credentials:
             return True
         try:
             presented = _presented_password(request, station)
         except Refused as refused:
+            if needs_none:
+                return True
             raise self._failed(request, station, refused) from None
-        if station.credential_kind == CredentialKind.KEY:
-            if matches_key(station.credential_hash, presented):
+        if self._matches_quickly(station, presented):
+            return True
+        if not _slow_hashes(station):
+            if needs_none:
                 return True
             raise self._failed(request, station, Refused(Reason.WRONG_PASSWORD))
-        if self._good_passwords.knows(station.credential_hash, presented):
-            return True
         # Guessing from one place costs us 0.3 s of CPU a try; the real station elsewhere is never limited.
         if self._wrong_for_identity.is_reached(_pair(request, station)):
             raise Refused(Reason.TOO_MANY_FAILURES)
@@ -180,9 +186,21 @@ class Doorkeeper:
     def check_slowly(self, request: Request, station: ChargePoint) -> None:
         """The slow hash of a password people chose, to be called in a thread; raises Refused."""
         presented = _presented_password(request, station)
-        if not matches_password(station.credential_hash, presented):
+        for stored in _slow_hashes(station):
+            if matches_password(stored, presented):
+                self._good_passwords.remember(stored, presented)
+                _note_proof(station, CredentialKind.PASSWORD, stored)
+                return
+        if station.credential_kind != CredentialKind.NONE:
             raise self._failed(request, station, Refused(Reason.WRONG_PASSWORD))
-        self._good_passwords.remember(station.credential_hash, presented)
+
+    def _matches_quickly(self, station: ChargePoint, presented: bytes) -> bool:
+        for kind, stored in _credentials(station):
+            matches = matches_key if kind == CredentialKind.KEY else self._good_passwords.knows
+            if matches(stored, presented):
+                _note_proof(station, kind, stored)
+                return True
+        return False
 
     def check_profile(self, request: Request, station: ChargePoint) -> None:
         """A security profile may only rise (white paper A05); raises Refused. To be asked after the credentials: a
@@ -198,6 +216,21 @@ class Doorkeeper:
         self._wrong_for_identity.count(_pair(request, station))
         self._wrong_from_address.count(request.remote_address)
         return Refused(Reason.TOO_MANY_FAILURES) if is_limited else refused
+
+
+def _credentials(station: ChargePoint) -> list[tuple[str, str]]:
+    """(kind, hash) of every password that is good now."""
+    present = (station.credential_kind, station.credential_hash)
+    return [(kind, stored) for kind, stored in (present, *station.pending_credentials) if stored]
+
+
+def _slow_hashes(station: ChargePoint) -> list[str]:
+    return [stored for kind, stored in _credentials(station) if kind == CredentialKind.PASSWORD]
+
+
+def _note_proof(station: ChargePoint, kind: str, stored: str) -> None:
+    """Make the row in hand say what this line was opened with; the one in the database changes later."""
+    station.credential_kind, station.credential_hash = kind, stored
 
 
 def security_profile(request: Request, station: ChargePoint) -> int:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 
 from django.conf import settings
 
 from stations import write_batch
+from stations.masking import mask_text
 from stations.models import Message
 
 MAX_TEXT = 100_000
-_URL_PASSWORD = re.compile(r"(://[^/\s:@\"]*:)[^/\s@\"]+(?=@)")
-_SECRET_KEY_VALUE = re.compile(
-    r'("key"\s*:\s*"[^"]*(?:password|passwd|authorizationkey|secret|token)[^"]*"[^{}]*?"value"\s*:\s*")[^"]*',
-    re.IGNORECASE,
-)
-_SECRET_HINT = re.compile(r"password|passwd|authorizationkey|secret|token", re.IGNORECASE)
 
 
 def record(
@@ -38,22 +32,13 @@ def record(
         kind=kind,
         action=storable(action)[:50],
         unique_id=storable(str(unique_id))[:100],
-        text=storable(mask(text)),
+        text=storable(mask_text(text)),
     )
 
 
 def wants(*, is_error: bool) -> bool:
     """Whether MESSAGE_LOG asks for a frame: all, those of failed exchanges, or none."""
     return settings.MESSAGE_LOG == "all" or (is_error and settings.MESSAGE_LOG == "errors")
-
-
-def mask(text: str) -> str:
-    """Hide passwords in addresses and the values of secret configuration keys."""
-    if "://" in text and "@" in text:
-        text = _URL_PASSWORD.sub(r"\1***", text)
-    if '"key"' in text and _SECRET_HINT.search(text):
-        text = _SECRET_KEY_VALUE.sub(r"\1***", text)
-    return text
 
 
 def storable(text: str) -> str:

@@ -13,7 +13,7 @@ import structlog
 from channels.layers import get_channel_layer
 from django.utils import timezone
 
-from stations import bell, commands, presence
+from stations import bell, commands, presence, waiting
 from stations.models.gateway_process import BEAT_INTERVAL_S
 
 from .handshake import Doorkeeper
@@ -120,6 +120,8 @@ class Gateway:
         """A bell: from this process or over the channel layer, so nothing in it is trusted but to look at rows."""
         socket = self.sockets.get(message.get("station", -1))
         kind = message.get("type")
+        if kind == "command.closed":
+            waiting.wake(str(message.get("command")))
         if socket is None:
             return
         if kind == "command.queued":

@@ -13,8 +13,9 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from stations import commands, presence, services
-from transactions.services import end_expired_reservations
+from stations import commands, effects, presence, recipes, rotation, services
+from transactions import local_lists
+from transactions.services import close_unanswered_reservations, end_expired_reservations
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +41,12 @@ def _attempts() -> int:
 JOBS = (
     ClockJob("stations of dead processes are offline", 10, lambda: presence.sweep(timezone.now())),
     ClockJob("commands nobody will answer are closed", 10, lambda: commands.close_lost(timezone.now())),
+    ClockJob("effects that did not come are missed", 10, lambda: effects.mark_missed(timezone.now())),
+    ClockJob("passwords and profiles are settled", 10, lambda: rotation.check(timezone.now())),
+    ClockJob("recipes go on", 2, lambda: recipes.advance_all(timezone.now())),
     ClockJob("reservations expire", 30, lambda: end_expired_reservations(timezone.now())),
+    ClockJob("reservations without an answer are refused", 10, lambda: close_unanswered_reservations(timezone.now())),
+    ClockJob("local lists are published", 30, lambda: local_lists.publish_due(timezone.now())),
     ClockJob("strangers are forgotten", 600, lambda: services.forget_discovered(timezone.now())),
     ClockJob("old connection attempts are deleted", 3600, _attempts),
     ClockJob("old messages are deleted", 3600, _messages),

@@ -37,6 +37,12 @@ def detach(channel: str) -> None:
             _attached = None
 
 
+def own_channel() -> str:
+    """The name of this process's gateway; nothing where there is none."""
+    with _lock:
+        return "" if _attached is None else _attached[0]
+
+
 def ring(channel: str, message: dict[str, Any]) -> None:
     """Ring the process listening on `channel` once the current database transaction is committed."""
     transaction.on_commit(lambda: ring_now(channel, message))

@@ -15,11 +15,15 @@ import hmac
 import re
 import secrets
 from collections import OrderedDict
+from typing import Any
 
 from django.contrib.auth.hashers import check_password, make_password
+from django.utils import timezone
 from django.utils.crypto import constant_time_compare
+from django.utils.translation import gettext as _
 
-from .models import ChargePoint, CredentialKind, SecurityProfile
+from .masking import masked
+from .models import ChargePoint, Command, CommandStatus, CredentialKind, SecurityChange, SecurityProfile
 
 KEY_BYTES = 20
 MIN_RECOMMENDED_BYTES = 16
@@ -29,21 +33,30 @@ _CACHE_SIZE = 10_000
 
 def generate_key(charge_point: ChargePoint) -> str:
     """Give the station a random key and return it as 40 hex digits; it is stored hashed and never shown again."""
-    key = secrets.token_bytes(KEY_BYTES)
-    _store(charge_point, CredentialKind.KEY, _fast_hash(key))
-    return key.hex().upper()
+    key = new_key()
+    _store(charge_point, *hashed(key))
+    return key
+
+
+def new_key() -> str:
+    """A random key as 40 hex digits, the most that AuthorizationKey holds."""
+    return secrets.token_bytes(KEY_BYTES).hex().upper()
 
 
 def set_password(charge_point: ChargePoint, password: str) -> bool:
     """Require `password` from now on; returns whether it has the recommended 16 bytes. Empty raises ValueError."""
     if not password:
         raise ValueError("an empty password protects nothing")
+    kind, stored = hashed(password)
+    _store(charge_point, kind, stored)
+    return kind == CredentialKind.KEY or len(password.encode()) >= MIN_RECOMMENDED_BYTES
+
+
+def hashed(password: str) -> tuple[CredentialKind, str]:
+    """How a password is stored: one that reads as a key fast, one that a person chose slow (0.3 s)."""
     if _HEX_KEY.fullmatch(password) and len(password) % 2 == 0:
-        _store(charge_point, CredentialKind.KEY, _fast_hash(bytes.fromhex(password)))
-        return True
-    secret = password.encode()
-    _store(charge_point, CredentialKind.PASSWORD, make_password(_as_text(secret)))
-    return len(secret) >= MIN_RECOMMENDED_BYTES
+        return CredentialKind.KEY, _fast_hash(bytes.fromhex(password))
+    return CredentialKind.PASSWORD, make_password(_as_text(password.encode()))
 
 
 def remove(charge_point: ChargePoint) -> None:
@@ -54,10 +67,77 @@ def remove(charge_point: ChargePoint) -> None:
 
 
 def _store(charge_point: ChargePoint, kind: CredentialKind, stored: str) -> None:
+    """Whoever sets a password by hand means this one alone: what is on its way to the station is taken back."""
+    _take_back_keys(charge_point)
     charge_point.credential_kind = kind
     charge_point.credential_hash = stored
     charge_point.security_profile = 0 if kind == CredentialKind.NONE else max(1, charge_point.security_profile)
     charge_point.save(update_fields=["credential_kind", "credential_hash", "security_profile"])
+
+
+# What is on its way to a station
+
+
+def refusal(charge_point: ChargePoint, action: str, payload: dict[str, Any]) -> str:
+    """Why a command may not be sent at all, else nothing: one that lowers the security profile (A05), or raises it to
+    one whose stations we could not let in again.
+    """
+    if action != "ChangeConfiguration" or str(payload.get("key", "")).upper() != "SECURITYPROFILE":
+        return ""
+    present = max(charge_point.minimum_security_profile, charge_point.security_profile)
+    try:
+        wanted = int(str(payload.get("value")))
+    except ValueError:
+        return ""  # the station is the judge of nonsense
+    if wanted > max(SecurityProfile.values):
+        return _("Security profile %d needs client certificates, which are not checked yet.") % wanted
+    if wanted >= present:
+        return ""
+    return _("The security profile of %(charger)s is %(present)d: it is never lowered over OCPP.") % {
+        "charger": charge_point,
+        "present": present,
+    }
+
+
+def follow(command: Command) -> None:
+    """Remember what a queued ChangeConfiguration is about to change, whoever raised it.
+
+    From now on the new password is valid beside the old one: the station may take it over and lose its line before it
+    answers. `stations.rotation` says how it ends.
+    """
+    if command.action != "ChangeConfiguration" or command.is_final:
+        return
+    key, value = str(command.payload.get("key", "")).upper(), str(command.payload.get("value", ""))
+    if key == "AUTHORIZATIONKEY" and value:
+        kind, stored = hashed(value)
+        SecurityChange.objects.create(
+            charge_point=command.charge_point,
+            command=command,
+            kind=SecurityChange.Kind.KEY,
+            credential_kind=kind,
+            credential_hash=stored,
+        )
+    elif key == "SECURITYPROFILE" and value.isascii() and value.isdigit() and len(value) == 1:
+        SecurityChange.objects.create(
+            charge_point=command.charge_point,
+            command=command,
+            kind=SecurityChange.Kind.PROFILE,
+            security_profile=int(value),
+        )
+
+
+def _take_back_keys(charge_point: ChargePoint) -> None:
+    """End every rotation but one in flight, which the station may have taken over already."""
+    rotations = SecurityChange.objects.filter(
+        charge_point=charge_point, kind=SecurityChange.Kind.KEY, ended_at=None
+    ).select_related("command")
+    now = timezone.now()
+    for rotation in rotations:
+        queued = Command.objects.filter(pk=rotation.command_id, status=CommandStatus.QUEUED)
+        queued.update(status=CommandStatus.CANCELLED, closed_at=now, payload=masked(rotation.command.payload))
+    rotations.exclude(command__status=CommandStatus.SENT).update(
+        state=SecurityChange.State.SUPERSEDED, credential_hash="", ended_at=now
+    )
 
 
 def _fast_hash(secret: bytes, salt: str | None = None) -> str:

@@ -29,6 +29,8 @@ class Line:
     remote_address: str
     subprotocol_missing: bool
     security_profile: int
+    #: False while the station's profile changes: then only a frame proves that the station has got through with it.
+    raises_minimum: bool = True
 
 
 def connect(charge_point_id: int, line: Line, *, at: datetime) -> None:
@@ -49,7 +51,8 @@ def connect(charge_point_id: int, line: Line, *, at: datetime) -> None:
     station.remote_address = line.remote_address
     station.subprotocol_missing = line.subprotocol_missing
     station.security_profile = line.security_profile
-    station.minimum_security_profile = max(station.minimum_security_profile, line.security_profile)
+    if line.raises_minimum:
+        station.minimum_security_profile = max(station.minimum_security_profile, line.security_profile)
     station.connected_at = station.last_seen_at = at
     station.save(
         update_fields=[

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from . import bell, write_batch
-from .commands import queue_command
+from . import bell, configuration, effects, recipes, write_batch
+from .commands import SYSTEM, Origin, queue_command
+from .connectors import get_connector
 from .models import (
     ChargePoint,
     ChargePointStatus,
@@ -20,14 +21,12 @@ from .models import (
     ProgressReport,
     RegistrationStatus,
     Repair,
+    SecurityChange,
     SecurityEvent,
     StatusRecord,
 )
 from .models.charge_point import FORGET_DISCOVERED_AFTER
 from .models.security_event import PROFILE_DOWNGRADE
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 EARLIEST_PLAUSIBLE = datetime(2015, 1, 1, tzinfo=UTC)
@@ -42,8 +41,17 @@ def is_clock_suspect(reported_at: datetime, received_at: datetime) -> bool:
 
 
 def find_charge_point(identity: str) -> ChargePoint | None:
-    """The station an address names; identities differ in more than case."""
-    return ChargePoint.objects.with_identity(identity).first()
+    """The station an address names; identities differ in more than case.
+
+    It knows which other credentials let it in while its password changes: `pending_credentials`.
+    """
+    changing = SecurityChange.objects.filter(charge_point=OuterRef("pk"), ended_at=None)
+    known = {"is_changing_security": Exists(changing)}
+    station = ChargePoint.objects.with_identity(identity).annotate(**known).first()
+    if station is not None and station.is_changing_security:
+        keys = station.security_changes.filter(ended_at=None, kind=SecurityChange.Kind.KEY)
+        station.pending_credentials = tuple(keys.values_list("credential_kind", "credential_hash"))
+    return station
 
 
 def find_or_admit(identity: str, *, may_enter: bool, accept: bool) -> tuple[ChargePoint | None, bool]:
@@ -81,6 +89,10 @@ def register_boot(charge_point: ChargePoint, *, at: datetime, **boot: str | None
     station = ChargePoint.objects.only("registration_status", "accepted_at").get(pk=charge_point.pk)
     if station.registration_status == RegistrationStatus.ACCEPTED and station.accepted_at is None:
         ChargePoint.objects.filter(pk=charge_point.pk, accepted_at=None).update(accepted_at=at)
+    effects.saw(charge_point.pk, "boot")
+    configuration.record_boot(charge_point.pk)
+    if station.registration_status == RegistrationStatus.ACCEPTED:
+        recipes.begin(charge_point.pk, at=at)
     return RegistrationStatus(station.registration_status)
 
 
@@ -119,33 +131,20 @@ def record_status(
         **details,
     )
     is_history = connector.status_at is not None and effective_at < connector.status_at
-    if is_history or status not in ChargePointStatus.values:
-        return connector
+    is_current = not is_history and status in ChargePointStatus.values
+    if is_current:
+        _change_status(connector, status, effective_at, details)
+    effects.saw(charge_point.pk, "status", connector_id=connector_id, status=status, is_current=is_current)
+    return connector
+
+
+def _change_status(connector: Connector, status: str, effective_at: datetime, details: dict[str, str]) -> None:
     if connector.status != status or connector.status_at is None:
         connector.status_at = effective_at
     connector.status = status
     for name, value in details.items():
         setattr(connector, name, value)
     write_batch.change(connector, "status", "status_at", *details)
-    return connector
-
-
-def get_connector(charge_point_id: int, connector_id: int) -> Connector:
-    """The station's connector, made on first sight (§3.8: numbers are the station's own); one instance in a batch."""
-    with write_batch.joined_batch() as batch:
-        others = {names.station for names in batch.names if names.action == "StatusNotification"}
-        known: dict[tuple[int, int], Connector]
-        known = batch.shared("stations.connectors", lambda: _connectors_of({charge_point_id, *others}))
-        if (charge_point_id, connector_id) not in known:
-            known[charge_point_id, connector_id] = Connector.objects.get_or_create(
-                charge_point_id=charge_point_id, connector_id=connector_id
-            )[0]
-        return known[charge_point_id, connector_id]
-
-
-def _connectors_of(stations: Iterable[int]) -> dict[tuple[int, int], Connector]:
-    rows = Connector.objects.filter(charge_point__in=stations).order_by()
-    return {(row.charge_point_id, row.connector_id): row for row in rows}
 
 
 def record_progress(charge_point: ChargePoint, *, kind: str, status: str, request_id: int | None, at: datetime) -> None:
@@ -153,6 +152,7 @@ def record_progress(charge_point: ChargePoint, *, kind: str, status: str, reques
     write_batch.insert(
         ProgressReport, charge_point_id=charge_point.pk, kind=kind, status=status, request_id=request_id, received_at=at
     )
+    effects.saw(charge_point.pk, "progress", kind=kind, status=status, request_id=request_id)
 
 
 def record_security_event(
@@ -193,18 +193,18 @@ def count_repairs(charge_point_id: int, action: str, repairs: Iterable[tuple[str
         write_batch.increment(Repair, key, {"count": 1}, last_at=at)
 
 
-def approve_charge_point(charge_point: ChargePoint, *, user: AbstractBaseUser | AnonymousUser | None) -> None:
+def approve_charge_point(charge_point: ChargePoint, *, origin: Origin = SYSTEM) -> None:
     """Accept a station: its next boot is answered Accepted, and it is asked to boot at once if it is connected."""
-    _decide(charge_point, RegistrationStatus.ACCEPTED, user=user)
+    _decide(charge_point, RegistrationStatus.ACCEPTED, origin=origin)
 
 
-def reject_charge_point(charge_point: ChargePoint, *, user: AbstractBaseUser | AnonymousUser | None) -> None:
+def reject_charge_point(charge_point: ChargePoint, *, origin: Origin = SYSTEM) -> None:
     """Refuse a station: its boots are answered Rejected; transactions it began while accepted are still stored."""
-    _decide(charge_point, RegistrationStatus.REJECTED, user=user)
+    _decide(charge_point, RegistrationStatus.REJECTED, origin=origin)
 
 
 @transaction.atomic
-def _decide(charge_point: ChargePoint, status: RegistrationStatus, *, user: Any) -> None:
+def _decide(charge_point: ChargePoint, status: RegistrationStatus, *, origin: Origin) -> None:
     charge_point.registration_status = status
     charge_point.discovered = False
     fields = ["registration_status", "discovered"]
@@ -214,7 +214,7 @@ def _decide(charge_point: ChargePoint, status: RegistrationStatus, *, user: Any)
     charge_point.save(update_fields=fields)
     station = ring_station(charge_point.pk, "station.changed")
     if status == RegistrationStatus.ACCEPTED and station.is_online:
-        queue_command(charge_point, "TriggerMessage", {"requestedMessage": "BootNotification"}, user=user)
+        queue_command(charge_point, "TriggerMessage", {"requestedMessage": "BootNotification"}, origin=origin)
 
 
 @transaction.atomic

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from django.db.models import F
 
+from stations import effects
 from stations.models import ChargePoint
 from stations.write_batch import joined_batch
 
@@ -61,8 +62,12 @@ def stop_transaction(
         transaction = _meant_by(stop, ledger, charge_point)
         if transaction is None:
             _keep_orphan(stop, charge_point, None)
+            effects.saw(charge_point.pk, "stop", transaction=transaction_id, connector_id=None)
         elif transaction.ended_by != EndedBy.STATION:
             _close(ledger, transaction, stop)
+            number = getattr(transaction, "number_at_station", None)
+            connector_id = transaction.connector.connector_id if number is None else number
+            effects.saw(charge_point.pk, "stop", transaction=transaction.pk, connector_id=connector_id)
         elif stop.is_end_of(transaction):
             record_transaction_data(batch, transaction, readings, received_at)
         else:

@@ -49,6 +49,14 @@ class SecurityProfile(models.IntegerChoices):
     TLS = 2, _("2: password and TLS")
 
 
+class RecipeMode(models.TextChoices):
+    """Whether the recipe of a station's model runs after its boots."""
+
+    AUTO = "", _("unless it was configured by hand")
+    ON = "on", _("always")
+    OFF = "off", _("never")
+
+
 class ChargePointQuerySet(models.QuerySet["ChargePoint"]):
     def with_identity(self, identity: str) -> ChargePointQuerySet:
         """Identities are compared without regard to case; at most one row matches."""
@@ -117,6 +125,24 @@ class ChargePoint(models.Model):
         help_text=_("Apply the OCPP schemas literally and require the ocpp1.6 subprotocol. For certification tests."),
     )
 
+    # Configuration: what was read, and whether somebody set it by hand
+    recipe_mode = models.CharField(
+        _("recipe after a boot"),
+        max_length=3,
+        choices=RecipeMode,
+        blank=True,
+        default=RecipeMode.AUTO,
+        help_text=_("Whether the recipe of its model sets the charger up after a boot."),
+    )
+    configuration_read_at = models.DateTimeField(_("configuration read"), null=True, blank=True, editable=False)
+    configured_by_hand_at = models.DateTimeField(
+        _("configured by hand"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("When a person last changed a key of this charger from here."),
+    )
+
     # Presence: which process and socket are the station's
     gateway = models.ForeignKey(
         GatewayProcess, verbose_name=_("gateway"), null=True, blank=True, on_delete=models.SET_NULL, editable=False
@@ -156,6 +182,11 @@ class ChargePoint(models.Model):
     def is_online(self) -> bool:
         """Whether a living process holds the station's socket; follows `gateway`, so select it along."""
         return bool(self.connection) and self.gateway is not None and self.gateway.beat_at > timezone.now() - DEAD_AFTER
+
+    #: Filled by `services.find_charge_point` for a handshake: credentials that are valid beside the present one, as
+    #: (kind, hash), and whether a change of the password or the security profile is under way at all.
+    pending_credentials: tuple[tuple[str, str], ...] = ()
+    is_changing_security: bool = False
 
     @property
     def was_accepted(self) -> bool:
@@ -234,6 +265,11 @@ class ConfigurationKey(models.Model):
         verbose_name_plural = _("configuration keys")
         ordering = ["key"]
         constraints = [models.UniqueConstraint("charge_point", Upper("key"), name="configuration_key_unique")]
+        indexes = [
+            models.Index(
+                fields=["charge_point"], name="configuration_key_reboot", condition=models.Q(reboot_required=True)
+            )
+        ]
 
     def __str__(self) -> str:
         return self.key

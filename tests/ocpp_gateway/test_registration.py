@@ -6,8 +6,8 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
-from ocpp_gateway import consumers, dispatch
-from stations import commands, services
+from ocpp_gateway import consumers
+from stations import services
 from stations.models import ChargePoint, Command, RegistrationStatus
 from tests.conftest import make_station
 from tests.fake_charge_point import CallFailed
@@ -17,7 +17,7 @@ START = {"connectorId": 1, "idTag": "CAFE", "meterStart": 0, "timestamp": "2026-
 
 
 def approve(identity: str) -> None:
-    services.approve_charge_point(ChargePoint.objects.get(identity=identity), user=None)
+    services.approve_charge_point(ChargePoint.objects.get(identity=identity))
 
 
 async def test_a_stranger_waits(gateway, connect, stored):
@@ -53,21 +53,6 @@ async def test_a_station_that_never_boots_can_be_approved(gateway, connect, tag)
     await sync_to_async(approve)("SHY")
     await (await cp.expects("TriggerMessage", requestedMessage="BootNotification")).replies(status="Rejected")
     assert (await cp.call("Authorize", idTag="CAFE"))["idTagInfo"]["status"] == "Accepted"
-
-
-@pytest.mark.django_db
-def test_a_command_tells_its_socket_of_the_approval_it_came_with(monkeypatch):
-    station = make_station("NEW", registration_status=RegistrationStatus.PENDING, connection="c1")
-    next_queued = commands.next_queued
-
-    def approved_meanwhile(charge_point_id):
-        """The operator's transaction ends between any two statements of ours."""
-        ChargePoint.objects.update(registration_status=RegistrationStatus.ACCEPTED)
-        Command.objects.get_or_create(charge_point=station, action="TriggerMessage", payload={})
-        return next_queued(charge_point_id)
-
-    monkeypatch.setattr(commands, "next_queued", approved_meanwhile)
-    assert dispatch.prepare(station.pk, "c1").registration_status == "Accepted"
 
 
 async def test_a_station_that_never_booted_is_asked_to(gateway, connect, monkeypatch):
@@ -116,7 +101,7 @@ async def test_money_of_a_station_once_accepted_is_always_taken(gateway, connect
 
 async def test_rejecting_counts_at_once(cp, station, gateway, stored):
     assert (await cp.boots())["status"] == "Accepted"
-    await sync_to_async(services.reject_charge_point)(station, user=None)
+    await sync_to_async(services.reject_charge_point)(station)
     await gateway._reconcile()
     with pytest.raises(CallFailed, match="SecurityError"):
         await cp.call("Authorize", idTag="CAFE")

@@ -7,8 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from stations.commands import Origin
 from stations.credentials import MIN_RECOMMENDED_BYTES, set_password
-from stations.models import ChargePoint, Site
+from stations.models import ChargePoint, CommandSource, Site
 from stations.services import approve_charge_point
 
 
@@ -42,7 +43,7 @@ class Command(BaseCommand):
         if options["password"] and not set_password(charge_point, options["password"]):
             self.stderr.write(f"Warning: the password has fewer than {MIN_RECOMMENDED_BYTES} bytes.")
         if options["accept"]:
-            approve_charge_point(charge_point, user=None)
+            approve_charge_point(charge_point, origin=Origin(CommandSource.COMMAND_LINE))
 
 
 def _check(identity: str, options: dict[str, Any]) -> None:

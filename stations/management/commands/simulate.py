@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from simulator import Habits, Hardware, SimulatedChargePoint, demo
+from simulator import Habits, Hardware, Override, SimulatedChargePoint, demo
+from simulator.answers import ANSWERERS
 from simulator.fleet import Outcome, run_fleet
 
 HELP = """\
@@ -69,6 +71,27 @@ def _tag(text: str) -> str:
     return text
 
 
+def _action(text: str) -> tuple[str, str]:
+    """`Reset=Rejected` in its two parts."""
+    action, sign, rest = text.partition("=")
+    if action not in ANSWERERS or not sign or not rest:
+        raise ArgumentTypeError(f"{text!r} is not ACTION=… with an action that OCPP 1.6 sends to a charge point")
+    return action, rest
+
+
+def _answer(text: str) -> tuple[str, Override]:
+    action, wish = _action(text)
+    try:
+        return action, Override.read(wish)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{wish!r} is neither a status nor a JSON object") from error
+
+
+def _answer_delay(text: str) -> tuple[str, float]:
+    action, seconds = _action(text)
+    return action, _not_negative(seconds)
+
+
 class Command(BaseCommand):
     help = HELP
     requires_system_checks = []
@@ -101,6 +124,22 @@ class Command(BaseCommand):
             help="simulated seconds between MeterValues, 0: none (%(default)s)",
         )
         add("--faults", type=_share, default=0.0, metavar="RATE", help="share of visits in which something breaks, 0-1")
+        add(
+            "--answer",
+            action="append",
+            type=_answer,
+            default=[],
+            metavar="ACTION=ANSWER",
+            help="answer a command with this status, JSON payload, error:CODE or silence; may be repeated",
+        )
+        add(
+            "--answer-delay",
+            action="append",
+            type=_answer_delay,
+            default=[],
+            metavar="ACTION=SECONDS",
+            help="answer a command only after so many real seconds; may be repeated",
+        )
         add("--stop-on-exit", action="store_true", help="end transactions on Ctrl-C; else stations just vanish")
         add("--quiet", action="store_true", help="print only the summary")
         add("--seed", type=int, help="make chance repeatable")
@@ -129,7 +168,7 @@ class Command(BaseCommand):
         )
 
     def _station(self, identity: str, hardware: Hardware, options: dict[str, Any]) -> SimulatedChargePoint:
-        return SimulatedChargePoint(
+        station = SimulatedChargePoint(
             options["url"],
             identity,
             password=options["password"],
@@ -139,10 +178,20 @@ class Command(BaseCommand):
             seed=options["seed"],
             on_event=None if options["quiet"] else self._print,
         )
+        station.overrides.update(_overrides(options["answer"], options["answer_delay"]))
+        return station
 
     def _print(self, identity: str, text: str) -> None:
         self.stdout.write(f"{datetime.now():%H:%M:%S} {identity} {text}")
         self.stdout.flush()
+
+
+def _overrides(answers: Iterable[tuple[str, Override]], delays: Iterable[tuple[str, float]]) -> dict[str, Override]:
+    """By action; a delay alone delays the station's own answer."""
+    overrides = dict(answers)
+    for action, delay_s in delays:
+        overrides[action] = overrides.get(action, Override()).after(delay_s)
+    return overrides
 
 
 def _plan(options: dict[str, Any]) -> list[tuple[str, Hardware, Habits]]:

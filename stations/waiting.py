@@ -1,0 +1,78 @@
+"""Waiting for a command's end: woken by the bell where it is heard, else by looking at the row again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+import uuid
+
+from asgiref.sync import sync_to_async
+from django.db import connection
+
+from . import bell
+from .models import Command
+
+#: How often the row is looked at: the bell may be lost, and a process without a gateway hears none.
+POLL_S = 0.1
+POLL_BESIDE_BELL_S = 1.0
+#: Most stations answer within this time: a new connection to PostgreSQL would take a good part of it.
+QUICK_S = 0.25
+
+_lock = threading.Lock()
+_waiters: dict[str, set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = {}
+
+
+async def wait_for(pk: uuid.UUID, seconds: float) -> Command:
+    """The row as soon as it is final, or as it is when the time is over. Raises Command.DoesNotExist."""
+    deadline = time.monotonic() + seconds
+    waiter = asyncio.get_running_loop(), asyncio.Event()
+    patience_s = QUICK_S
+    _add(str(pk), waiter)
+    try:
+        while True:
+            waiter[1].clear()
+            row = await sync_to_async(_look)(pk, keep_connection=patience_s == QUICK_S)
+            left = deadline - time.monotonic()
+            if row.is_final or left <= 0:
+                return row
+            if await _heard(waiter[1], min(left, patience_s)):
+                continue
+            patience_s = POLL_BESIDE_BELL_S if row.raised_in and row.raised_in == bell.own_channel() else POLL_S
+    finally:
+        _remove(str(pk), waiter)
+
+
+def _look(pk: uuid.UUID, *, keep_connection: bool) -> Command:
+    """The row now. Whoever waits for long keeps no connection meanwhile: thousands may, PostgreSQL has a hundred."""
+    row = Command.objects.select_related("charge_point").get(pk=pk)
+    if not (keep_connection or row.is_final or connection.in_atomic_block):  # in one, as in tests
+        connection.close()
+    return row
+
+
+async def _heard(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        return await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return False
+
+
+def wake(pk: str) -> None:
+    """A command ended: whoever waits for it in this process looks at its row."""
+    with _lock:
+        waiters = list(_waiters.get(pk, ()))
+    for loop, event in waiters:
+        loop.call_soon_threadsafe(event.set)
+
+
+def _add(pk: str, waiter: tuple[asyncio.AbstractEventLoop, asyncio.Event]) -> None:
+    with _lock:
+        _waiters.setdefault(pk, set()).add(waiter)
+
+
+def _remove(pk: str, waiter: tuple[asyncio.AbstractEventLoop, asyncio.Event]) -> None:
+    with _lock:
+        _waiters[pk].discard(waiter)
+        if not _waiters[pk]:
+            del _waiters[pk]

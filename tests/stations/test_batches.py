@@ -1,0 +1,310 @@
+"""One command for many chargers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from stations import batches
+from stations.commands import CommandRefused, Origin
+from stations.forms import BY_NAME
+from stations.models import ChargePoint, Command, CommandBatch, CommandSource, CommandStatus, GatewayProcess
+from tests.people import browser, person
+
+pytestmark = pytest.mark.django_db
+SOFT = {"type": "Soft"}
+SEND_MANY = "/admin/stations/chargepoint/send/"
+SENDING = {"sending-idempotency_key": "once", "sending-if_offline": "drop", "sending-per_minute": "60"}
+
+
+@pytest.fixture
+def stations():
+    User.objects.create_superuser("root")
+    gateway = GatewayProcess.objects.create(channel="c", host="h", pid=1)
+    return [
+        ChargePoint.objects.create(identity=f"CP-{number}", gateway=gateway, connection=str(number))
+        for number in range(1, 6)
+    ]
+
+
+@pytest.fixture
+def operator(stations):
+    return browser("operator")
+
+
+def origin(name="anna"):
+    return Origin(CommandSource.API, actor=name, remote_address="192.0.2.7")
+
+
+def start(stations, **options):
+    return batches.start_batch(stations, "Reset", SOFT, origin(), **options)
+
+
+def end(batch, *statuses, **fields):
+    """Give the batch's commands their ends, in the order of the stations."""
+    commands = batch.commands.order_by("charge_point__identity")
+    for command, status in zip(commands, statuses, strict=True):
+        Command.objects.filter(pk=command.pk).update(status=status, closed_at=timezone.now(), **fields)
+
+
+# The service
+
+
+def test_every_station_gets_the_command(stations):
+    batch = start(stations)
+    rows = list(batch.commands.order_by("charge_point__identity"))
+    assert [row.charge_point for row in rows] == stations
+    assert {(row.action, row.payload["type"], row.status, row.not_before) for row in rows} == {
+        ("Reset", "Soft", CommandStatus.QUEUED, None)
+    }
+    assert {(row.source, row.actor, row.remote_address) for row in rows} == {("api", "anna", "192.0.2.7")}
+    assert (batch.source, batch.actor, batch.remote_address) == ("api", "anna", "192.0.2.7")
+
+
+def test_a_pace_spreads_them_over_time(stations):
+    batch = start(stations, per_minute=120)
+    due = [row.not_before for row in batch.commands.order_by("charge_point__identity")]
+    assert due[0] is None
+    assert [(moment - batch.created_at).total_seconds() for moment in due[1:]] == [0.5, 1.0, 1.5, 2.0]
+
+
+def test_archived_stations_are_left_out(stations):
+    stations[0].archived_at = timezone.now()
+    stations[0].save()
+    assert batches.progress(start(stations)).total == 4
+
+
+def test_offline_stations_end_undelivered_or_wait(stations):
+    ChargePoint.objects.filter(pk=stations[0].pk).update(connection="")
+    assert batches.progress(start(stations)).failed == 1
+    until = timezone.now() + timedelta(hours=1)
+    patient = start(stations, valid_until=until)
+    assert batches.progress(patient).waiting == 5
+    assert {row.valid_until for row in patient.commands.all()} == {until}
+
+
+def test_a_station_that_must_not_be_told_stops_no_other(stations, monkeypatch):
+    queue_command = batches.queue_command
+
+    def but_not_the_second(station, *args, **kwargs):
+        if station == stations[1]:
+            raise CommandRefused("Its profile never goes down.")
+        return queue_command(station, *args, **kwargs)
+
+    monkeypatch.setattr(batches, "queue_command", but_not_the_second)
+    batch = start(stations)
+    now = batches.progress(batch)
+    assert (now.total, now.waiting, now.failed) == (5, 4, 1)
+    refused = batches.failed_commands(batch).get()
+    assert (refused.charge_point, refused.status) == (stations[1], CommandStatus.UNDELIVERED)
+    assert refused.error_description == "Its profile never goes down."
+
+
+def test_the_same_key_starts_one_batch(stations):
+    first, second = start(stations, idempotency_key="k"), start(stations, idempotency_key="k")
+    assert first == second
+    assert Command.objects.count() == 5
+    assert batches.start_batch(stations, "Reset", SOFT, origin("bert"), idempotency_key="k") != first
+
+
+def test_progress_counts_every_station_once_in_one_query(stations):
+    batch = start(stations)
+    end(batch, "accepted", "rejected", "timed_out", "sent", "queued")
+    with CaptureQueriesContext(connection) as queries:
+        now = batches.progress(batch)
+    assert len(queries) == 1
+    assert (now.total, now.answered, now.ok, now.failed, now.waiting, now.is_over) == (5, 2, 1, 2, 2, False)
+    assert now.waiting + now.ok + now.awaited + now.failed + now.cancelled == now.total
+
+
+def test_accepted_is_no_success_while_the_effect_is_awaited(stations):
+    batch = start(stations[:3])
+    end(batch, "accepted", "accepted", "accepted")
+    for row, effect in zip(batch.commands.all(), ("awaited", "seen", "missed"), strict=True):
+        Command.objects.filter(pk=row.pk).update(effect_status=effect)
+    now = batches.progress(batch)
+    assert (now.awaited, now.ok, now.failed, now.is_over) == (1, 1, 1, False)
+
+
+def test_an_update_that_ended_badly_failed(stations):
+    payload = {"location": "http://nas/f", "retrieveDate": "2026-01-01T00:00:00Z"}
+    batch = batches.start_batch(stations[:2], "UpdateFirmware", payload, origin())
+    end(batch, "accepted", "accepted", effect_status="seen")
+    for row, last in zip(
+        batch.commands.order_by("charge_point__identity"), ("Installed", "DownloadFailed"), strict=True
+    ):
+        steps = [["Downloading", "2026-01-01T00:00:00Z"], [last, "2026-01-01T00:01:00Z"]]
+        Command.objects.filter(pk=row.pk).update(effect={"steps": steps})
+    now = batches.progress(batch)
+    assert (now.ok, now.failed) == (1, 1)
+    assert batches.failed_commands(batch).get().charge_point == stations[1]
+
+
+def test_the_failed_ones_are_sent_again_once(stations):
+    batch = start(stations, per_minute=60)
+    end(batch, "accepted", "rejected", "failed", "timed_out", "cancelled")
+    again = batches.retry_failed(batch, origin("bert"))
+    assert {row.charge_point for row in again.commands.all()} == {*stations[1:4]}
+    assert (again.retry_of, again.action, again.payload, again.per_minute) == (batch, "Reset", SOFT, 60)
+    assert batches.retry_failed(batch, origin("bert")) == again
+    assert CommandBatch.objects.count() == 2
+
+
+def test_a_retry_is_as_patient_as_the_first_try(stations):
+    batch = start(stations, valid_until=timezone.now() + timedelta(hours=2))
+    end(batch, *["expired"] * 5)
+    again = batches.retry_failed(batch, origin())
+    assert timedelta(minutes=119) < again.valid_until - timezone.now() <= timedelta(hours=2)
+
+
+def test_nothing_failed_nothing_is_sent_again(stations):
+    batch = start(stations)
+    with pytest.raises(CommandRefused):
+        batches.retry_failed(batch, origin())
+    assert CommandBatch.objects.count() == 1
+
+
+def test_a_secret_is_not_kept_in_the_batch(stations):
+    secret = {"location": "ftp://user:hunter2@nas/"}
+    batch = batches.start_batch(stations, "GetDiagnostics", secret, origin())
+    assert "hunter2" not in str(batch.payload)
+    assert batch.commands.first().payload == secret
+    end(batch, *["failed"] * 5)
+    with pytest.raises(CommandRefused):
+        batches.retry_failed(batch, origin())
+
+
+def test_the_rest_is_cancelled(stations):
+    batch = start(stations)
+    end(batch, "accepted", "sent", "queued", "queued", "queued")
+    assert batches.cancel_batch(batch) == 3
+    now = batches.progress(batch)
+    assert (now.cancelled, now.sent, now.queued) == (3, 1, 0)
+    assert batches.cancel_batch(batch) == 0
+
+
+# In the admin
+
+
+def selection(*stations):
+    return ",".join(str(station.pk) for station in stations)
+
+
+def test_from_the_list_to_a_batch(stations, operator):
+    chosen = {"action": "send_command", "_selected_action": [station.pk for station in stations[:3]]}
+    page = operator.post("/admin/stations/chargepoint/", chosen).content.decode()
+    assert f'value="{selection(*stations[:3])}"' in page
+    form = operator.post(SEND_MANY, {"stations": selection(*stations[:3]), "command": "Reset"})
+    assert form.context["form"].action == "Reset"
+    assert not CommandBatch.objects.exists()
+    filled = {"stations": selection(*stations[:3]), "command": "Reset", "send": 1, "type": "Hard", **SENDING}
+    response = operator.post(SEND_MANY, filled)
+    batch = CommandBatch.objects.get()
+    assert response.url == reverse("admin:stations_commandbatch_change", args=[batch.pk])
+    assert (batch.created_by, batch.source, batch.per_minute) == (person("operator"), "admin", 60)
+    assert [row.charge_point for row in batch.commands.order_by("created_at")] == stations[:3]
+    assert {row.payload["type"] for row in batch.commands.all()} == {"Hard"}
+
+
+def test_a_double_click_starts_one_batch(stations, operator):
+    filled = {"stations": selection(*stations), "command": "Reset", "send": 1, "type": "Hard", **SENDING}
+    assert operator.post(SEND_MANY, filled).url == operator.post(SEND_MANY, filled).url
+    assert Command.objects.count() == 5
+
+
+def test_what_is_not_complete_starts_no_batch(stations, operator):
+    filled = {"stations": selection(*stations), "command": "Reset", "send": 1, **SENDING, "sending-per_minute": "0"}
+    response = operator.post(SEND_MANY, filled)
+    assert "Nothing was sent" in response.content.decode()
+    assert not CommandBatch.objects.exists()
+
+
+@pytest.mark.parametrize("chosen", ["", "x", "1,,2", "-1", "9" * 30, "999999", "\0"])
+def test_an_odd_selection_is_not_found(operator, chosen):
+    assert operator.post(SEND_MANY, {"stations": chosen, "command": "Reset"}).status_code == 404
+
+
+@pytest.mark.parametrize("command", ["", "Nonsense", "RemoteStopTransaction", "CertificateSigned", "limit"])
+def test_what_makes_no_sense_for_many_is_not_offered(stations, operator, command):
+    assert operator.post(SEND_MANY, {"stations": selection(*stations), "command": command}).status_code == 404
+
+
+def test_every_other_command_can_go_to_many(stations, operator):
+    for action in (name for name, form in BY_NAME.items() if form.for_many):
+        response = operator.post(SEND_MANY, {"stations": selection(*stations), "command": action})
+        assert response.status_code == 200, action
+
+
+def test_a_selection_of_archived_chargers_has_nothing_to_send_to(stations, operator):
+    ChargePoint.objects.update(archived_at=timezone.now())
+    chosen = {"action": "send_command", "_selected_action": [stations[0].pk]}
+    page = operator.post("/admin/stations/chargepoint/?archived=yes", chosen).content.decode()
+    assert "No charger is selected that is in use." in page
+
+
+def batch_page(client, batch):
+    return client.get(reverse("admin:stations_commandbatch_change", args=[batch.pk])).content.decode()
+
+
+def test_the_page_shows_how_far_it_is(stations, operator):
+    batch = start(stations)
+    end(batch, "accepted", "rejected", "sent", "queued", "queued")
+    Command.objects.filter(status="rejected").update(error_description="<script>alert(1)</script>")
+    page = batch_page(operator, batch)
+    for words in ("2 of 5 answered", "1 ok", "1 failed", "3 waiting", "Retry failed", "Cancel the rest", "data-follow"):
+        assert words in page, words
+    assert "<script>alert" not in page
+    assert page.index("CP-2") < page.index("CP-1")  # what failed comes first
+
+
+def test_when_all_is_over_the_page_rests(stations, operator):
+    batch = start(stations)
+    end(batch, *["accepted"] * 5)
+    page = batch_page(operator, batch)
+    for words in ("Retry failed", "Cancel the rest", "data-follow"):
+        assert words not in page, words
+
+
+def test_failed_ones_are_sent_again_by_a_button(stations, operator):
+    batch = start(stations)
+    end(batch, "accepted", "rejected", "accepted", "accepted", "timed_out")
+    url = reverse("admin:stations_commandbatch_retry", args=[batch.pk])
+    first, second = operator.post(url).url, operator.post(url).url
+    again = CommandBatch.objects.get(retry_of=batch)
+    assert first == second == reverse("admin:stations_commandbatch_change", args=[again.pk])
+    assert (again.actor, again.commands.count()) == ("operator", 2)
+    page = batch_page(operator, batch)
+    assert first in page
+    assert "Retry failed" not in page
+
+
+def test_the_rest_is_cancelled_by_a_button(stations, operator):
+    batch = start(stations)
+    operator.post(reverse("admin:stations_commandbatch_cancel", args=[batch.pk]))
+    assert batches.progress(batch).cancelled == 5
+
+
+@pytest.mark.parametrize("button", ["cancel", "retry"])
+def test_the_buttons_are_posts(stations, operator, button):
+    batch = start(stations)
+    assert operator.get(reverse(f"admin:stations_commandbatch_{button}", args=[batch.pk])).status_code == 405
+    assert batches.progress(batch).queued == 5
+
+
+def test_a_viewer_sees_the_progress_and_no_button(stations):
+    batch = start(stations)
+    page = batch_page(browser("viewer"), batch)
+    assert "0 of 5 answered" in page
+    assert "Cancel the rest" not in page
+
+
+def test_the_list_of_batches_tells_how_many(stations, operator):
+    end(start(stations), "accepted", "rejected", "sent", "queued", "queued")
+    row = operator.get("/admin/stations/commandbatch/").context["cl"].result_list[0]
+    assert (row.size, row.open_count, row.failed_count) == (5, 3, 1)
