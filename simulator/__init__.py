@@ -9,9 +9,13 @@ Plain asyncio without Django; speaks to any central system. The parts, from the 
     meter          the energy register, power, currents, voltages, state of charge
     connector      one outlet and its transaction
     configuration  the keys of §9 and what may be written to them
+    certificates, local_list, reservations, smart_charging, transfers
+                   what the central system has given it or wants from it
+    authorization  which cards it takes
     charging       start, samples and stop of transactions
     charge_point   the station itself, one method per thing that can happen to it
-    answers        what it says to the central system's commands
+    answers        what it says to the central system's commands, a module per chapter
+    override       what it says instead, on request
     life           drivers who come, charge and leave
     fleet, demo    many stations at once; the three of `make demo`
 """

@@ -7,20 +7,25 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
-from . import answers
+from .answers import answer_call
+from .authorization import Authorization
 from .backlog import Backlog
+from .certificates import Certificates
 from .charging import Charging
 from .configuration import Configuration
 from .connector import Connector, Transaction
-from .errors import CallFailed, CallTimedOut, Offline, SimulatorError
+from .errors import CallFailed, CallTimedOut, Offline
 from .hardware import Hardware
 from .link import Link, Patience
 from .meter import Car, Meter
 from .override import Override
 from .pace import Pace
 from .registration import Registration
+from .reservations import Reservations
 from .rpc import Payload
+from .smart_charging import SmartCharging
 from .tasks import Tasks
+from .transfers import FirmwareUpdate, Upload
 
 #: Simulated seconds from losing power to being back on the network.
 REBOOT_S = 20.0
@@ -58,10 +63,15 @@ class SimulatedChargePoint:
         self.configuration = Configuration(self.hardware, configuration)
         self.overrides: dict[str, Override] = {}
         self.connectors = {n: Connector(n, self._new_meter(n)) for n in range(self.hardware.connectors + 1)}
-        #: tags and the last verdict on them, as the authorization cache of §3.5.1
-        self.cache: dict[str, str] = {}
+        self.authorization = Authorization(self.call, self.configuration, self.pace, self.say)
+        self.certificates = Certificates()
         self.tasks = Tasks(self.say)
         self.charging = Charging(self)
+        self.reservations = Reservations(self)
+        self.smart_charging = SmartCharging(self)
+        self.firmware = FirmwareUpdate(self)
+        self.diagnostics = Upload(self, "DiagnosticsStatusNotification", failed="UploadFailed")
+        self.log = Upload(self, "LogStatusNotification", failed="UploadFailure")
         self._on_event = on_event
         self._on_answer = on_answer
         self.link = Link(
@@ -154,26 +164,28 @@ class SimulatedChargePoint:
     # -- what people and cars do -------------------------------------------------------------------------------------
 
     async def plug(self, connector_id: int = 1) -> None:
-        """A car is plugged in, or a card held to the reader first: the connector is Preparing."""
-        await self.set_status(connector_id, "Preparing")
+        """A car is plugged in, or a card held to the reader first: Preparing, or Reserved as before."""
+        if self.connectors[connector_id].status != "Reserved":
+            await self.set_status(connector_id, "Preparing")
 
     async def unplug(self, connector_id: int = 1) -> None:
         """The car leaves; one that still charges ends its transaction (EVDisconnected)."""
         connector = self.connectors[connector_id]
         if connector.transaction is not None:
             await self.stop(connector_id, reason="EVDisconnected")
-        await self.set_status(connector_id, connector.resting_status)
+        is_reserved = connector.operative and self.reservations.on(connector_id) is not None
+        await self.set_status(connector_id, "Reserved" if is_reserved else connector.resting_status)
+
+    def may_start(self, connector: Connector, id_tag: str) -> bool:
+        """Whether this card can start here: the connector is free, and reserved for nobody else."""
+        is_free = connector.is_free or (connector.status == "Reserved" and connector.transaction is None)
+        return is_free and self.reservations.admit(connector, id_tag)
 
     async def authorize(self, id_tag: str) -> str:
-        """The verdict on a card (AuthorizationStatus): of the central system, or offline of the cache (§3.5.1)."""
+        """The verdict on a card (AuthorizationStatus): of the central system, or offline of list and cache (§3.5)."""
         if not self.is_ready:
-            return self._authorize_offline(id_tag)
-        try:
-            answer = await self.call("Authorize", {"idTag": id_tag})
-        except SimulatorError as error:
-            self.say(f"Authorize failed ({error})")
-            return self._authorize_offline(id_tag)
-        return self.remember_verdict(id_tag, answer)
+            return self.authorization.offline(id_tag)
+        return await self.authorization.ask(id_tag)
 
     async def start(
         self,
@@ -217,6 +229,8 @@ class SimulatedChargePoint:
         connector = self.connectors[connector_id]
         if (connector.status, connector.error_code) == (status, error_code):
             return
+        if status in {"Faulted", "Unavailable"}:
+            self.reservations.end_on(connector_id)
         connector.status, connector.error_code = status, error_code
         self.say(f"connector {connector_id}: {status}" + ("" if error_code == "NoError" else f" ({error_code})"))
         if self.is_ready:
@@ -250,22 +264,19 @@ class SimulatedChargePoint:
         if self._on_event is not None:
             self._on_event(self.identity, text)
 
-    def remember_verdict(self, id_tag: str, answer: Payload | None) -> str:
-        """The status in an answer's idTagInfo, kept for offline times; an answer without one counts as Invalid."""
-        info = (answer or {}).get("idTagInfo")
-        verdict = str(info.get("status", "Invalid")) if isinstance(info, dict) else "Invalid"
-        self.cache[id_tag] = verdict
-        return verdict
+    async def tell(self, action: str, payload: Payload) -> None:
+        """A CALL that shall arrive, however often the connection is lost before; raises CallFailed."""
+        while True:
+            await self.until_ready()
+            try:
+                await self.call(action, payload)
+                return
+            except (Offline, CallTimedOut) as error:
+                self.say(f"{action} failed ({error})")
 
     def _new_meter(self, connector_id: int) -> Meter:
         """A used meter; the one of connector 0 stands still."""
         return Meter(self.hardware, self.chance, self.chance.randrange(10_000, 5_000_000) if connector_id else 0)
-
-    def _authorize_offline(self, id_tag: str) -> str:
-        unknown = "Accepted" if self.configuration.flag("AllowOfflineTxForUnknownId") else "Invalid"
-        if not self.configuration.flag("LocalAuthorizeOffline"):
-            return unknown
-        return self.cache.get(id_tag, unknown)
 
     def _connected(self) -> None:
         """After a mere reconnect there is no boot; only what changed meanwhile is reported (§4.9)."""
@@ -282,4 +293,4 @@ class SimulatedChargePoint:
             await self.report(connector)
 
     def _receive_call(self, unique_id: str, action: str, payload: Payload) -> None:
-        self.tasks.spawn(answers.answer_call(self, unique_id, action, payload))
+        self.tasks.spawn(answer_call(self, unique_id, action, payload))

@@ -35,11 +35,15 @@ class Charging:
         """StartTransaction, then Charging; returns once it is answered, or at once while offline.
 
         A tag that is not Accepted leads to StopTransaction with DeAuthorized, or to SuspendedEVSE when
-        StopTransactionOnInvalidId is false. Raises NotPossible while a transaction runs on the connector.
+        StopTransactionOnInvalidId is false. A reservation for the tag is used up. Raises NotPossible while a
+        transaction runs on the connector, or where it is reserved for somebody else.
         """
         connector = self._station.connectors[connector_id]
         if connector.transaction is not None:
             raise NotPossible(f"connector {connector_id} is charging already")
+        if not self._station.reservations.admit(connector, id_tag):
+            raise NotPossible(f"connector {connector_id} is reserved for somebody else")
+        reservation_id = self._use_up_reservation(connector, id_tag) if reservation_id is None else reservation_id
         transaction = self._begin(connector, id_tag, meter_start_wh, car or Car())
         request = {
             "connectorId": connector_id,
@@ -56,6 +60,7 @@ class Charging:
             await either(transaction.answered, self._station.link.offline)
         if not transaction.ended.is_set() and transaction.verdict in {None, "Accepted"}:
             await self._station.set_status(connector_id, "Charging")
+            await self.follow_limits()
         self._station.tasks.spawn(self._sample(connector, transaction))
         return transaction
 
@@ -113,6 +118,16 @@ class Charging:
             await self._station.set_status(connector_id, "Finishing" if connector.operative else "Unavailable")
         return transaction
 
+    async def follow_limits(self) -> None:
+        """Take the charging profiles as they are now: power from here on, and whether the station or the car waits."""
+        for connector in self.running():
+            self._read(connector, None)
+            waits = connector.meter.offered_w == 0
+            if waits and connector.status == "Charging":
+                await self._station.set_status(connector.connector_id, "SuspendedEVSE")
+            elif not waits and connector.status == "SuspendedEVSE" and _may_charge(connector):
+                await self._station.set_status(connector.connector_id, "Charging")
+
     def running(self) -> list[Connector]:
         """The connectors on which a transaction runs."""
         return [connector for connector in self._station.connectors.values() if connector.transaction is not None]
@@ -133,9 +148,17 @@ class Charging:
         meter_value = {"timestamp": self._station.pace.timestamp(), "sampledValue": sampled}
         return {"connectorId": connector.connector_id, "meterValue": [meter_value]}
 
+    def _use_up_reservation(self, connector: Connector, id_tag: str) -> int | None:
+        reservation = self._station.reservations.used_by(connector, id_tag)
+        if reservation is None:
+            return None
+        self._station.reservations.take(reservation.reservation_id)
+        return reservation.reservation_id
+
     def _read(self, connector: Connector, register_wh: int | None) -> int:
         """The register now, in Wh; a given value replaces it."""
         connector.meter.advance(self._station.pace.elapsed_s())
+        connector.meter.limit_w = self._station.smart_charging.limit_w(connector.connector_id, self._station.pace.now())
         if register_wh is not None:
             connector.meter.register_wh = register_wh
         return connector.meter.register_wh
@@ -163,6 +186,7 @@ class Charging:
         connector.meter.register_wh = transaction.meter_stop_wh
         connector.transaction = None
         connector.in_use.clear()
+        self._station.smart_charging.transaction_ended(connector.connector_id)
         transaction.ended.set()
         self._station.say(
             f"connector {connector.connector_id}: stop ({reason}), {transaction.energy_wh / 1000:.2f} kWh"
@@ -179,7 +203,7 @@ class Charging:
         if answer is not None:
             transaction_id = answer.get("transactionId")
             transaction.transaction_id = transaction_id if isinstance(transaction_id, int) else None
-            transaction.verdict = self._station.remember_verdict(transaction.id_tag, answer)
+            transaction.verdict = self._station.authorization.remember(transaction.id_tag, answer)
             self._station.say(
                 f"connector {transaction.connector_id}: transaction {transaction_id} with {transaction.id_tag},"
                 f" {transaction.verdict}, from {transaction.meter_start_wh} Wh"
@@ -198,7 +222,7 @@ class Charging:
 
     def _stopped(self, transaction: Transaction, id_tag: str | None, answer: Payload | None) -> None:
         if id_tag is not None and answer and "idTagInfo" in answer:
-            self._station.remember_verdict(id_tag, answer)
+            self._station.authorization.remember(id_tag, answer)
         transaction.settled.set()
 
     async def _sample(self, connector: Connector, transaction: Transaction) -> None:
@@ -209,5 +233,11 @@ class Charging:
                 return
             if interval_s:
                 await self.meter_values(connector.connector_id)
+            await self.follow_limits()
             if connector.meter.car_is_full and connector.status == "Charging":
                 await self._station.set_status(connector.connector_id, "SuspendedEV")
+
+
+def _may_charge(connector: Connector) -> bool:
+    """Not one that is SuspendedEVSE because its tag was refused."""
+    return connector.transaction is not None and connector.transaction.verdict in {None, "Accepted"}

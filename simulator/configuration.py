@@ -7,7 +7,22 @@ from collections.abc import Mapping
 from .hardware import Hardware
 
 READ_ONLY = frozenset(
-    {"GetConfigurationMaxKeys", "MeterValuesSampledDataMaxLength", "NumberOfConnectors", "SupportedFeatureProfiles"}
+    {
+        "CertificateSignedMaxChainSize",
+        "CertificateStoreMaxLength",
+        "ChargeProfileMaxStackLevel",
+        "ChargingScheduleAllowedChargingRateUnit",
+        "ChargingScheduleMaxPeriods",
+        "GetConfigurationMaxKeys",
+        "LocalAuthListMaxLength",
+        "MaxChargingProfilesInstalled",
+        "MeterValuesSampledDataMaxLength",
+        "NumberOfConnectors",
+        "ReserveConnectorZeroSupported",
+        "SendLocalListMaxLength",
+        "SupportedFeatureProfiles",
+        "SupportedFileTransferProtocols",
+    }
 )
 _MEASURAND_LISTS = frozenset({"MeterValuesSampledData", "StopTxnSampledData"})
 
@@ -17,22 +32,37 @@ def _defaults(hardware: Hardware) -> dict[str, str]:
         "AllowOfflineTxForUnknownId": "true",
         "AuthorizationCacheEnabled": "true",
         "AuthorizeRemoteTxRequests": "false",
+        "CertificateSignedMaxChainSize": "10000",
+        "CertificateStoreMaxLength": "10",
+        "ChargeProfileMaxStackLevel": "10",
+        "ChargingScheduleAllowedChargingRateUnit": "Current,Power",
+        "ChargingScheduleMaxPeriods": "24",
         "ClockAlignedDataInterval": "0",
         "ConnectionTimeOut": "60",
         "ConnectorPhaseRotation": "NotApplicable",
+        "CpoName": "",
         "GetConfigurationMaxKeys": "50",
         "HeartbeatInterval": "300",
+        "LocalAuthListEnabled": "true",
+        "LocalAuthListMaxLength": "500",
         "LocalAuthorizeOffline": "true",
         "LocalPreAuthorize": "false",
+        "MaxChargingProfilesInstalled": "20",
         "MeterValueSampleInterval": "60",
         "MeterValuesSampledData": ",".join(hardware.measurands),
         "MeterValuesSampledDataMaxLength": str(len(hardware.measurands)),
         "NumberOfConnectors": str(hardware.connectors),
+        "ReserveConnectorZeroSupported": "true",
         "ResetRetries": "1",
+        "SecurityProfile": "0",
+        "SendLocalListMaxLength": "50",
         "StopTransactionOnEVSideDisconnect": "true",
         "StopTransactionOnInvalidId": "true",
         "StopTxnSampledData": "Energy.Active.Import.Register",
-        "SupportedFeatureProfiles": "Core,RemoteTrigger",
+        "SupportedFeatureProfiles": (
+            "Core,FirmwareManagement,LocalAuthListManagement,Reservation,SmartCharging,RemoteTrigger"
+        ),
+        "SupportedFileTransferProtocols": "FTP,FTPS,HTTP,HTTPS",
         "TransactionMessageAttempts": "3",
         "TransactionMessageRetryInterval": "10",
         "UnlockConnectorOnEVSideDisconnect": "true",

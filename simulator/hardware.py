@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 #: Phase to neutral, volts.
 AC_VOLTAGE_V = 230
+#: Less than this the control pilot cannot say (IEC 61851-1).
+LEAST_AC_CURRENT_A = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +28,27 @@ class Hardware:
     @property
     def max_current_a(self) -> float:
         """Per phase, or of the DC output at 400 V."""
-        return self.power_w / 400 if self.dc else self.power_w / (self.phases * AC_VOLTAGE_V)
+        return self.power_w / self._volts
+
+    @property
+    def _volts(self) -> float:
+        """What a current has to be multiplied with."""
+        return 400 if self.dc else self.phases * AC_VOLTAGE_V
+
+    def watts(self, limit: float, unit: str, phases: int = 3) -> float:
+        """A limit of a charging schedule: W in total, or A per phase."""
+        if unit == "W":
+            return limit
+        return limit * 400 if self.dc else limit * min(phases, self.phases) * AC_VOLTAGE_V
+
+    def in_unit(self, power_w: float, unit: str) -> float:
+        return power_w if unit == "W" else power_w / self._volts
+
+    def offers_w(self, limit_w: float) -> float:
+        """What a connector offers under a limit: an AC car cannot charge with less than 6 A."""
+        offered_w = min(float(self.power_w), limit_w)
+        is_enough = self.dc or offered_w >= LEAST_AC_CURRENT_A * self.phases * AC_VOLTAGE_V
+        return offered_w if is_enough else 0.0
 
     @property
     def measurands(self) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ class Life:
             idle_s = self._idle_s(connector)
             if await self.station.pace.happens(connector.in_use, idle_s):
                 return connector.transaction
-            if connector.is_free:
+            if any(self.station.may_start(connector, tag) for tag in self.habits.id_tags):
                 return None
             await self._some_seconds(20, 60)  # out of service or broken: drivers look again later
 
@@ -86,9 +86,10 @@ class Life:
         await self.station.plug(connector.connector_id)
         if self._bad_luck():
             await self._tap("UNKNOWN-" + str(self.station.chance.randrange(1000)))
-        id_tag = self.station.chance.choice(self.habits.id_tags)
+        welcome = [tag for tag in self.habits.id_tags if self.station.may_start(connector, tag)]
+        id_tag = self.station.chance.choice(welcome or self.habits.id_tags)
         accepted = await self._tap(id_tag) == "Accepted"
-        if accepted and connector.is_free:
+        if accepted and self.station.may_start(connector, id_tag):
             return await self.station.start(connector.connector_id, id_tag, car=self._car())
         return connector.transaction
 

@@ -66,6 +66,7 @@ class Link:
         self._connection: Connection | None = None
         self._timeouts = 0
         self._pause_s: float | None = None
+        self._way_back: tuple[str, Callable[[], None]] | None = None
 
     async def call(self, action: str, payload: Payload) -> Payload:
         """See Connection.call; a socket that swallows CALLs is given up."""
@@ -94,6 +95,8 @@ class Link:
                 self._hold(await self._handshake())
                 return
             except Refused as refusal:
+                if self._fall_back(refusal):
+                    continue
                 failures += 1
                 if attempts is not None and failures >= attempts:
                     raise
@@ -117,6 +120,12 @@ class Link:
             self._pause_s = pause_s
             self._connection.abort()
 
+    def move(self, address: str, *, otherwise: Callable[[], None]) -> None:
+        """Reconnect at another address; if that is refused, `otherwise` is called and the former one is used again."""
+        self._way_back = self.address, otherwise
+        self.address = address
+        self.drop(pause_s=0)
+
     async def close(self) -> None:
         connection = self._connection
         self._let_go()
@@ -131,10 +140,19 @@ class Link:
     def _hold(self, connection: Connection) -> None:
         self._connection = connection
         self._timeouts = 0
+        self._way_back = None
         self.offline.clear()
         self.online.set()
         self._say("connected")
         self._connected()
+
+    def _fall_back(self, refusal: Refused) -> bool:
+        if self._way_back is None:
+            return False
+        (self.address, otherwise), self._way_back = self._way_back, None
+        self._say(f"{refusal}; back to {self.address}")
+        otherwise()
+        return True
 
     def _let_go(self) -> None:
         if self._connection is not None:

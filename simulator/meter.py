@@ -46,6 +46,12 @@ class Meter:
         self._car: Car | None = None
         self._began_s = self._until_s = 0.0
         self.power_w = 0.0
+        #: what a charging profile leaves; the car may draw less
+        self.limit_w = float("inf")
+
+    @property
+    def offered_w(self) -> float:
+        return self._hardware.offers_w(self.limit_w)
 
     @property
     def register_wh(self) -> int:
@@ -88,7 +94,7 @@ class Meter:
 
     def _draw_w(self, car: Car, running_s: float) -> float:
         ramp = min(1.0, running_s / RAMP_S)
-        return min(self._hardware.power_w, car.accepts_w) * ramp * self._chance.uniform(0.985, 1.0)
+        return min(self.offered_w, car.accepts_w) * ramp * self._chance.uniform(0.985, 1.0)
 
     def _values(self, measurand: str) -> list[dict[str, str]]:
         outlet = {"location": "Outlet"}
@@ -98,9 +104,9 @@ class Meter:
             case "Power.Active.Import":
                 return [{"value": f"{self.power_w:.0f}", "unit": "W", **outlet}]
             case "Power.Offered":
-                return [{"value": str(self._hardware.power_w if self._car else 0), "unit": "W", **outlet}]
+                return [{"value": f"{self.offered_w if self._car else 0:.0f}", "unit": "W", **outlet}]
             case "Current.Offered":
-                offered_a = self._hardware.max_current_a if self._car else 0
+                offered_a = self._hardware.in_unit(self.offered_w, "A") if self._car else 0
                 return [{"value": f"{offered_a:.1f}", "unit": "A", **outlet}]
             case "SoC" if self._car is not None:
                 return [{"value": f"{self._car.charge * 100:.0f}", "unit": "Percent", "location": "EV"}]

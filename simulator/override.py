@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import msgspec
 
 from .errors import CallFailed
 from .rpc import Payload
@@ -18,3 +20,21 @@ class Override:
     payload: Payload | CallFailed | None = None
     silent: bool = False
     delay_s: float = 0.0
+
+    @classmethod
+    def read(cls, wish: str) -> Override:
+        """`Rejected` (a status), `{"status":"Rejected"}` (a payload), `error:InternalError`, or `silence`.
+
+        Raises ValueError for an unreadable payload.
+        """
+        if wish == "silence":
+            return cls(silent=True)
+        if wish.startswith("error:"):
+            return cls(payload=CallFailed(wish.removeprefix("error:"), "as requested"))
+        if wish.startswith("{"):
+            return cls(payload=msgspec.json.decode(wish, type=dict))
+        return cls(payload={"status": wish})
+
+    def after(self, delay_s: float) -> Override:
+        """The same, later."""
+        return replace(self, delay_s=delay_s)

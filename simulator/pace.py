@@ -30,18 +30,20 @@ class Pace:
         """Simulated seconds on a clock that only runs forward."""
         return time.monotonic() * self.speed
 
+    def now(self) -> datetime:
+        """The time on the wall, as far as the station knows."""
+        return datetime.now(UTC) + self._offset
+
     def timestamp(self) -> str:
         """Now in UTC with milliseconds: sped-up samples lie less than a second apart and stay distinct."""
-        now = datetime.now(UTC) + self._offset
-        return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return self.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def set_clock(self, current_time: object) -> None:
         """Take over `currentTime` of a boot or heartbeat answer (§4.2); an unreadable one changes nothing."""
         try:
-            theirs = datetime.fromisoformat(str(current_time))
+            theirs = moment(current_time)
         except ValueError:
             return
-        theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)
         if abs(theirs - datetime.now(UTC) - self._offset) > CLOCK_TOLERANCE:
             self._offset = theirs - datetime.now(UTC)
 
@@ -51,6 +53,12 @@ class Pace:
     async def happens(self, event: asyncio.Event, within_s: float) -> bool:
         """Whether the event comes within so many simulated seconds."""
         return await happens(event, within_s / self.speed)
+
+
+def moment(text: object) -> datetime:
+    """A dateTime of the central system, UTC where it names no zone; ValueError for anything else."""
+    read = datetime.fromisoformat(str(text))
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 async def happens(event: asyncio.Event, within_s: float) -> bool:

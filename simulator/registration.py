@@ -34,7 +34,7 @@ class Registration:
         self.interval_changed = asyncio.Event()
         self._link = link
         self._call = call
-        self._boot_payload = boot_payload
+        self.boot_payload = boot_payload
         self._configuration = configuration
         self._pace = pace
         self._on_accepted = on_accepted
@@ -43,7 +43,7 @@ class Registration:
 
     async def boot_once(self) -> Payload:
         """One BootNotification and its consequences; returns the answer, raises as Link.call does."""
-        answer = await self._call("BootNotification", self._boot_payload)
+        answer = await self._call("BootNotification", self.boot_payload)
         self._pace.set_clock(answer.get("currentTime"))
         self.status = str(answer.get("status"))
         self._say(f"registration {self.status}")

@@ -16,10 +16,11 @@ class Tasks:
         self._say = say
         self._running: set[asyncio.Task[Any]] = set()
 
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work)
         self._running.add(task)
         task.add_done_callback(self._finished)
+        return task
 
     async def close(self) -> None:
         """Cancel everything but the caller and wait for its end."""

@@ -49,7 +49,7 @@ class Desk(ChargePoint):
 
     @on(Action.authorize)
     def on_authorize(self, id_tag: str) -> call_result.Authorize:
-        return call_result.Authorize(id_tag_info={"status": self.central.verdicts.get(id_tag, "Accepted")})
+        return call_result.Authorize(id_tag_info=self.central.info_on(id_tag))
 
     @on(Action.heartbeat)
     def on_heartbeat(self) -> call_result.Heartbeat:
@@ -71,6 +71,22 @@ class Desk(ChargePoint):
     def on_diagnostics_status(self, **_: Any) -> call_result.DiagnosticsStatusNotification:
         return call_result.DiagnosticsStatusNotification()
 
+    @on(Action.log_status_notification)
+    def on_log_status(self, **_: Any) -> call_result.LogStatusNotification:
+        return call_result.LogStatusNotification()
+
+    @on(Action.signed_firmware_status_notification)
+    def on_signed_firmware_status(self, **_: Any) -> call_result.SignedFirmwareStatusNotification:
+        return call_result.SignedFirmwareStatusNotification()
+
+    @on(Action.security_event_notification)
+    def on_security_event(self, **_: Any) -> call_result.SecurityEventNotification:
+        return call_result.SecurityEventNotification()
+
+    @on(Action.sign_certificate)
+    def on_sign_certificate(self, **_: Any) -> call_result.SignCertificate:
+        return call_result.SignCertificate(status="Accepted")
+
     @on(Action.start_transaction)
     def on_start(self, id_tag: str, **_: Any) -> call_result.StartTransaction:
         if self.central.fails("StartTransaction"):
@@ -78,7 +94,7 @@ class Desk(ChargePoint):
         self.central.last_transaction_id += 1
         return call_result.StartTransaction(
             transaction_id=self.central.last_transaction_id,
-            id_tag_info={"status": self.central.verdicts.get(id_tag, "Accepted")},
+            id_tag_info=self.central.info_on(id_tag),
         )
 
     @on(Action.stop_transaction)
@@ -87,12 +103,13 @@ class Desk(ChargePoint):
 
 
 class CentralSystem:
-    """What it heard is in `heard`, as (action, payload); `registration` and `verdicts` are what it answers."""
+    """What it heard is in `heard`, as (action, payload); `registration`, `verdicts`, `parents` are what it answers."""
 
     def __init__(self) -> None:
         self.registration = "Accepted"
         self.boot_interval_s = 300
         self.verdicts: dict[str, str] = {}
+        self.parents: dict[str, str] = {}
         self.status: HTTPStatus | None = None
         self.heard: list[tuple[str, Payload]] = []
         self.refusals: list[str] = []
@@ -123,6 +140,10 @@ class CentralSystem:
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
+
+    def info_on(self, id_tag: str) -> Payload:
+        info = {"status": self.verdicts.get(id_tag, "Accepted")}
+        return info | {"parent_id_tag": self.parents[id_tag]} if id_tag in self.parents else info
 
     def fail(self, action: str, times: int) -> None:
         """Answer the next so many CALLs of this action with InternalError."""

@@ -34,3 +34,11 @@ def station(central: CentralSystem) -> Callable[..., AbstractAsyncContextManager
         return SimulatedChargePoint(central.url, configuration=configuration, **(defaults | options))
 
     return build
+
+
+@pytest.fixture
+async def cp(central: CentralSystem, station: Callable[..., AbstractAsyncContextManager[SimulatedChargePoint]]) -> Any:
+    """A station that has booted."""
+    async with station() as charge_point:
+        await charge_point.boot()
+        yield charge_point

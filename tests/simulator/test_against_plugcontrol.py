@@ -30,7 +30,7 @@ ENTER = """
 from stations.models import ChargePoint
 from stations.services import approve_charge_point
 for identity in {identities}:
-    approve_charge_point(ChargePoint.objects.create(identity=identity, strict=True), user=None)
+    approve_charge_point(ChargePoint.objects.create(identity=identity, strict=True))
 """
 
 

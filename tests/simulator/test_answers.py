@@ -10,13 +10,6 @@ from simulator import CallFailed, Override
 from .central_system import call
 
 
-@pytest.fixture
-async def cp(central, station):
-    async with station() as charge_point:
-        await charge_point.boot()
-        yield charge_point
-
-
 async def test_remote_start_and_stop(central, cp):
     started = await central.sends("SIM-1", call.RemoteStartTransaction(id_tag="APP-1", connector_id=2))
     await central.hears("StatusNotification", connectorId=2, status="Charging")
@@ -102,7 +95,7 @@ async def test_configuration_is_read_and_written(central, cp):
 
     assert read.configuration_key == [{"key": "MeterValueSampleInterval", "readonly": False, "value": "30"}]
     assert read.unknown_key == ["Foo"]
-    assert len(everything.configuration_key) > 20
+    assert len(everything.configuration_key) > 35
     assert cp.link.password == bytes(16)
 
 
@@ -124,11 +117,37 @@ async def test_triggers_bring_the_message(central, cp, requested, count):
     assert answer.status == "Accepted"
 
 
+@pytest.mark.parametrize(
+    ("requested", "message"),
+    [
+        ("LogStatusNotification", "LogStatusNotification"),
+        ("FirmwareStatusNotification", "SignedFirmwareStatusNotification"),
+        ("SignChargePointCertificate", "SignCertificate"),
+        ("StatusNotification", "StatusNotification"),
+        ("Heartbeat", "Heartbeat"),
+    ],
+)
+async def test_extended_triggers_bring_the_message(central, cp, requested, message):
+    central.heard.clear()
+    answer = await central.sends("SIM-1", call.ExtendedTriggerMessage(requested_message=requested))
+    payload = await central.hears(message)
+
+    assert answer.status == "Accepted"
+    assert payload.get("status", "Idle") in {"Idle", "Available"}
+
+
+async def test_a_cache_that_is_off_cannot_be_cleared(central, cp):
+    cp.configuration.set("AuthorizationCacheEnabled", "false")
+
+    assert (await central.sends("SIM-1", call.ClearCache())).status == "Rejected"
+
+
 async def test_small_commands(central, cp):
     assert (await central.sends("SIM-1", call.ClearCache())).status == "Accepted"
     assert (await central.sends("SIM-1", call.DataTransfer(vendor_id="x"))).status == "UnknownVendorId"
-    with pytest.raises(exceptions.NotSupportedError):
-        await central.sends("SIM-1", call.GetLocalListVersion())
+    assert (await central.sends("SIM-1", call.DataTransfer(vendor_id="plugcontrol"))).status == "UnknownMessageId"
+    echo = await central.sends("SIM-1", call.DataTransfer(vendor_id="plugcontrol", message_id="echo", data="hi"))
+    assert (echo.status, echo.data) == ("Accepted", "hi")
     with pytest.raises(exceptions.NotImplementedError):
         await central.sends("SIM-1", type("Foo", (call.ClearCache,), {})())
 

@@ -9,6 +9,9 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from simulator import Override
+from stations.management.commands.simulate import Command, _overrides
+
 
 async def simulate(central, *arguments: str) -> str:
     out = StringIO()
@@ -52,3 +55,41 @@ async def test_options_that_make_no_sense_are_refused(central):
         await simulate(central, "--id-tag", "X" * 21)
     with pytest.raises(CommandError, match="ws://"):
         await asyncio.to_thread(call_command, "simulate", "--url", "http://localhost/")
+
+
+@pytest.mark.parametrize(
+    ("answer", "override"),
+    [
+        ("Reset=Rejected", Override(payload={"status": "Rejected"})),
+        ('GetConfiguration={"unknownKey":["X"]}', Override(payload={"unknownKey": ["X"]})),
+        ("Reset=silence", Override(silent=True)),
+    ],
+)
+def test_answers_on_request(answer, override):
+    action, _, wish = answer.partition("=")
+    parsed = (
+        Command()
+        .create_parser("manage.py", "simulate")
+        .parse_args(["--answer", answer, "--answer-delay", f"{action}=2", "--answer-delay", "ClearCache=1.5"])
+    )
+
+    assert Override.read(wish) == override
+    assert _overrides(parsed.answer, parsed.answer_delay) == {
+        action: override.after(2),
+        "ClearCache": Override(delay_s=1.5),
+    }
+
+
+def test_an_error_on_request():
+    assert str(Override.read("error:InternalError").payload) == "InternalError: as requested"
+
+
+@pytest.mark.parametrize("wish", ["Reset", "Reset=", "Heartbeat=Accepted", "Reset={"])
+async def test_answers_that_make_no_sense(central, wish):
+    with pytest.raises(CommandError):
+        await simulate(central, "--answer", wish)
+
+
+async def test_delays_that_make_no_sense(central):
+    with pytest.raises(CommandError, match="less than 0"):
+        await simulate(central, "--answer-delay", "Reset=-1")

@@ -1,11 +1,12 @@
 // A charge point written with npm `ocpp-rpc`: boots, waits to be approved, charges once, and ends.
 // One line of JSON per step goes to standard output; the last one says everything the central system answered.
 // With `pause` it stops half-way until a line comes on standard input: the server may be restarted meanwhile.
+// With `obey` it charges only when it is told to, and ends when a line comes on standard input.
 
 import { createInterface } from 'node:readline';
 import { RPCClient } from 'ocpp-rpc';
 
-const [endpoint, identity, idTag, pause] = process.argv.slice(2);
+const [endpoint, identity, idTag, mode] = process.argv.slice(2);
 const START_WH = 1000;
 const STEP_WH = 111;
 
@@ -81,7 +82,7 @@ async function charge() {
   const { transactionId } = await call('StartTransaction', start);
   await status(1, 'Charging');
   for (let number = 1; number <= 10; number += 1) {
-    if (number === 6 && pause) await wait();
+    if (number === 6 && mode === 'pause') await wait('half-way');
     const register = String(START_WH + STEP_WH * number);
     const sampledValue = [
       { value: register, measurand: 'Energy.Active.Import.Register', unit: 'Wh', context: 'Sample.Periodic' },
@@ -96,15 +97,58 @@ async function charge() {
   await call('DataTransfer', { vendorId: 'org.example', messageId: 'hello', data: '{}' });
 }
 
-async function wait() {
-  say('half-way');
+async function wait(step) {
+  say(step);
   const lines = createInterface({ input: process.stdin });
   await new Promise((resolve) => { lines.once('line', resolve); });
   lines.close();
 }
 
+// Each command's answer, and what the station does once the answer has left.
+let running = null;
+const COMMANDS = {
+  ChangeAvailability: () => ['Accepted', () => status(1, 'Unavailable')],
+  ChangeConfiguration: () => ['RebootRequired'],
+  ClearCache: () => ['Accepted'],
+  DataTransfer: () => ['UnknownVendorId'],
+  RemoteStartTransaction: (told) => ['Accepted', () => start(told)],
+  RemoteStopTransaction: ({ transactionId }) => (transactionId === running ? ['Accepted', stop] : ['Rejected']),
+  Reset: () => ['Accepted', boot],
+  UnlockConnector: () => ['UnlockFailed'],
+};
+
+async function start(told) {
+  const request = { connectorId: told.connectorId, idTag: told.idTag, meterStart: START_WH, timestamp: minute(0) };
+  running = (await call('StartTransaction', request)).transactionId;
+}
+
+async function stop() {
+  await call('StopTransaction', { transactionId: running, meterStop: START_WH + 1, timestamp: minute(1), reason: 'Remote' });
+}
+
+function obey() {
+  for (const [action, decide] of Object.entries(COMMANDS)) {
+    client.handle(action, ({ params }) => {
+      got.calls.push([action, params]);
+      const [verdict, then] = decide(params);
+      if (then) setTimeout(then, 0);
+      return { status: verdict };
+    });
+  }
+  client.handle('GetConfiguration', ({ params }) => {
+    got.calls.push(['GetConfiguration', params]);
+    return { configurationKey: [{ key: 'HeartbeatInterval', readonly: false, value: '300' }], unknownKey: ['Foo'] };
+  });
+}
+
 await client.connect();
 await approved();
-await charge();
+if (mode === 'obey') {
+  obey();
+  await status(1, 'Available');
+  await wait('obeys');
+} else {
+  await charge();
+}
 await client.close({ code: 1000 });
 say('done', got);

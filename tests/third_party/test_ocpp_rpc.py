@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 import pytest
 
 from ..server import environment, manage, serving
+from .core_commands import obeyed, send_core_commands, told
 
 pytestmark = pytest.mark.server
 
@@ -178,3 +179,20 @@ def test_it_comes_back_by_itself_after_a_restart(program: list[str], env: dict[s
     [row] = exported(env)
     assert (row["meter_start_wh"], row["meter_stop_wh"], row["energy_kwh"]) == ("1000", "2117", "1.117")
     assert len(stored_readings(env)[0]) == 10
+
+
+def test_it_obeys_the_core_commands(program: list[str], env: dict[str, str]) -> None:
+    with serving(env) as server:
+        run("create_id_tag", "CAFE", env=env)
+        run("create_charge_point", "NPM-1", "--accept", env=env)
+        with running([*program, server.charger_address, "NPM-1", "CAFE", "obey"]) as charge_point:
+            charge_point.says("obeys")
+            rows = send_core_commands("NPM-1", env)
+            charge_point.go_on()
+            got = charge_point.says("done")
+
+    transaction = got["answers"]["StartTransaction"][0]["transactionId"]
+    assert rows == obeyed(transaction)
+    assert got["invalid"] == []
+    assert {action: params for action, params in got["calls"] if action != "TriggerMessage"} == told(transaction)
+    assert len(exported(env)) == 1

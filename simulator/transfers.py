@@ -1,0 +1,155 @@
+"""Firmware updates and uploads as the central system hears of them; nothing is fetched and nothing is sent anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from base64 import b64decode
+from binascii import Error as NotBase64
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from .rpc import Payload
+
+if TYPE_CHECKING:
+    from .charge_point import SimulatedChargePoint
+
+#: Simulated seconds.
+DOWNLOAD_S = 120.0
+INSTALLATION_S = 60.0
+UPLOAD_S = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Update:
+    """UpdateFirmware, or SignedUpdateFirmware if it has a request id; both dates are real time."""
+
+    location: str
+    retrieve_at: datetime
+    install_at: datetime | None = None
+    request_id: int | None = None
+    signature: str = ""
+
+
+class _Job:
+    """Something that takes its time and reports its progress; a new one takes the place of the old."""
+
+    def __init__(self, station: SimulatedChargePoint) -> None:
+        self.status = "Idle"
+        self.request_id: int | None = None
+        self._station = station
+        self._running: asyncio.Task[Any] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._running is not None and not self._running.done()
+
+    def report(self) -> Payload:
+        """The payload of its notification as of now; requestId only where there is one (and not while Idle)."""
+        with_id = self.status != "Idle" and self.request_id is not None
+        return {"status": self.status, "requestId": self.request_id} if with_id else {"status": self.status}
+
+    async def _tell(self, action: str, status: str) -> None:
+        self.status = status
+        self._station.say(f"{action.removesuffix('StatusNotification').lower()}: {status}")
+        await self._station.tell(action, self.report())
+
+    def _can_reach(self, location: str) -> bool:
+        """Whether the station speaks the protocol."""
+        protocols = self._station.configuration.items("SupportedFileTransferProtocols")
+        return urlsplit(location).scheme.upper() in protocols
+
+    async def _until(self, wanted: datetime | None) -> None:
+        if wanted is not None:
+            await asyncio.sleep(max(0.0, (wanted - self._station.pace.now()).total_seconds()))
+
+
+class Upload(_Job):
+    """GetDiagnostics or GetLog; `failed` is the word that each has for it."""
+
+    def __init__(self, station: SimulatedChargePoint, action: str, failed: str) -> None:
+        super().__init__(station)
+        self._action, self._failed = action, failed
+
+    async def begin(self, location: str, request_id: int | None = None) -> None:
+        if self._running is not None:
+            self._running.cancel()
+        self.request_id = request_id
+        self._running = self._station.tasks.spawn(self._run(location))
+
+    async def _run(self, location: str) -> None:
+        await self._tell(self._action, "Uploading")
+        await self._station.pace.sleep(UPLOAD_S)
+        await self._tell(self._action, "Uploaded" if self._can_reach(location) else self._failed)
+        self.status = "Idle"
+
+
+class FirmwareUpdate(_Job):
+    """From Downloading to Installed with a reboot in between, after which the new version is reported (§4.5, L01)."""
+
+    async def begin(self, update: Update) -> None:
+        if self._running is not None:
+            self._running.cancel()
+        self.request_id = update.request_id
+        self._running = self._station.tasks.spawn(self._run(update))
+
+    async def _run(self, update: Update) -> None:
+        if await self._download(update) and await self._is_genuine(update):
+            await self._install(update)
+        self.status = "Idle"
+
+    async def _download(self, update: Update) -> bool:
+        if update.request_id is not None and update.retrieve_at > self._station.pace.now():
+            await self._say("DownloadScheduled")
+        await self._until(update.retrieve_at)
+        await self._say("Downloading")
+        await self._station.pace.sleep(DOWNLOAD_S)
+        is_there = self._can_reach(update.location)
+        await self._say("Downloaded" if is_there else "DownloadFailed")
+        return is_there
+
+    async def _is_genuine(self, update: Update) -> bool:
+        """Signatures of nothing cannot be checked: one that is Base64 is good."""
+        if update.request_id is None:
+            return True
+        try:
+            is_good = bool(b64decode(update.signature, validate=True))
+        except NotBase64:
+            is_good = False
+        await self._say("SignatureVerified" if is_good else "InvalidSignature")
+        if not is_good:
+            await self._tell_event("InvalidFirmwareSignature")
+        return is_good
+
+    async def _install(self, update: Update) -> None:
+        if update.install_at is not None and update.install_at > self._station.pace.now():
+            await self._say("InstallScheduled")
+        await self._until(update.install_at)
+        for connector in self._station.charging.running():
+            if connector.transaction is not None:
+                await connector.transaction.ended.wait()
+        await self._say("Installing")
+        await self._station.pace.sleep(INSTALLATION_S)
+        if update.request_id is not None:
+            await self._say("InstallRebooting")
+        self._station.registration.boot_payload["firmwareVersion"] = version_in(update.location)
+        await self._station.reboot()
+        await self._say("Installed")
+
+    async def _say(self, status: str) -> None:
+        signed = self.request_id is not None
+        await self._tell("SignedFirmwareStatusNotification" if signed else "FirmwareStatusNotification", status)
+
+    async def _tell_event(self, kind: str) -> None:
+        await self._station.tell(
+            "SecurityEventNotification", {"type": kind, "timestamp": self._station.pace.timestamp()}
+        )
+
+
+def version_in(location: str) -> str:
+    """What a station reports after installing this file: the number in its name, else the name."""
+    name = urlsplit(location).path.rpartition("/")[2]
+    number = re.search(r"\d+(\.\d+)+", name)
+    return (number[0] if number else name)[:50] or "unknown"
