@@ -38,11 +38,18 @@ def authorize(id_tag: str, charge_point: ChargePoint, *, at: datetime, too_long:
     An unknown tag is Invalid unless UNKNOWN_ID_TAGS is "accept"; it is remembered either way, so that somebody can
     enter it. A tag of more than 20 characters is none of ours.
     """
-    tag = None if too_long else _find(id_tag)
+    verdict = verdict_on(None, AuthorizationStatus.INVALID) if too_long else judge(id_tag, at=at)
+    if verdict.tag is None:
+        _remember_unknown(id_tag, charge_point)
+    return verdict
+
+
+def judge(id_tag: str, *, at: datetime) -> Verdict:
+    """The verdict of `authorize` for a person who plans something: a tag we do not know is not remembered for it."""
+    tag = _find(id_tag)
     if tag is not None:
         return verdict_on(tag, _status_of(tag, at))
-    _remember_unknown(id_tag, charge_point)
-    is_welcome = settings.UNKNOWN_ID_TAGS == "accept" and not too_long
+    is_welcome = settings.UNKNOWN_ID_TAGS == "accept"
     return verdict_on(None, AuthorizationStatus.ACCEPTED if is_welcome else AuthorizationStatus.INVALID)
 
 

@@ -7,8 +7,8 @@ from django.db import transaction as database
 from django.db.models import F, QuerySet
 
 from stations import bulk
+from stations.connectors import get_connector
 from stations.models import Connector
-from stations.services import get_connector
 from stations.write_batch import WriteBatch
 
 from .models import Transaction

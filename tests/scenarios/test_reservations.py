@@ -6,7 +6,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
-from stations.services import get_connector
+from stations.connectors import get_connector
 from tests.conftest import make_station
 from transactions.models import Reservation
 

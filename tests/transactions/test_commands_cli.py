@@ -14,8 +14,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from openpyxl import load_workbook
 
+from stations.connectors import get_connector
 from stations.models import ChargePoint
-from stations.services import get_connector
 from transactions.management.commands import export_transactions
 from transactions.models import AuthorizationStatus, IdTag, IdTagGroup, Transaction
 from transactions.resources import HEADERS
