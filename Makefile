@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
-PACKAGES := plugcontrol stations transactions ocpp_gateway simulator
+PACKAGES := plugcontrol stations transactions ocpp_gateway api simulator
 # two: every test process has its own database, and small machines have two cores
 WORKERS ?= 2
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes

@@ -18,6 +18,7 @@ _RECORDS = (
     "progressreport",
     "repair",
     "command",
+    "commandbatch",
     "message",
     "connectionattempt",
     "securityevent",
@@ -25,21 +26,31 @@ _RECORDS = (
     "orphanedstop",
     "metervalue",
     "dailyenergy",
+    "reciperun",
+    "securitychange",
 )
-_OBJECTS = ("site", "chargepoint", "connector", "idtaggroup", "idtag", "transaction", "reservation")
+_MODEL_KEYS = ("templatekey", "recipekey")
+_OBJECTS = ("site", "chargepoint", "connector", "idtaggroup", "idtag", "transaction", "reservation", "locallist")
 
-_VIEWER = _may("view", *_RECORDS, *_OBJECTS) | _may("export", "chargepoint", "idtag", "transaction", "metervalue")
+_VIEWER = _may("view", *_RECORDS, *_OBJECTS, "stationmodel", *_MODEL_KEYS) | _may(
+    "export", "chargepoint", "idtag", "transaction", "metervalue"
+)
 _OPERATOR = (
     _VIEWER
     | _may("add", "site", "chargepoint", "idtag", "idtaggroup", "reservation")
     | _may("change", "site", "chargepoint", "idtag", "idtaggroup", "reservation", "transaction", "orphanedstop")
     | _may("import", "chargepoint", "idtag")
     | _may("approve", "chargepoint")
+    | _may("send", "command")
+    | _may("add", "stationmodel", *_MODEL_KEYS)
+    | _may("change", "stationmodel", *_MODEL_KEYS)
+    | _may("delete", *_MODEL_KEYS)
+    | {"add_locallist", "change_locallist"}
 )
 _ADMINISTRATOR = (
     _OPERATOR
-    | _may("delete", "site", "idtaggroup", "connectionattempt")
-    | {f"{verb}_{model}" for verb in ("add", "change", "delete", "view") for model in ("user", "group")}
+    | _may("delete", "site", "idtaggroup", "connectionattempt", "stationmodel")
+    | {f"{verb}_{model}" for verb in ("add", "change", "delete", "view") for model in ("user", "group", "apikey")}
 )
 
 #: Role (group name) → codenames of its permissions.

@@ -33,6 +33,10 @@ MESSAGE_RETENTION_DAYS = _configuration.number("MESSAGE_RETENTION_DAYS", 14, 1, 
 ATTEMPT_RETENTION_DAYS = _configuration.number("ATTEMPT_RETENTION_DAYS", 7, 1, 3650)
 HEARTBEAT_INTERVAL = _configuration.number("HEARTBEAT_INTERVAL", 300, 10, 86400)
 
+# Requests to the REST API, in each server process: of one key or person, and of an address without either
+API_REQUESTS_PER_MINUTE = _configuration.number("API_REQUESTS_PER_MINUTE", 6000, 1, 1_000_000)
+API_ANONYMOUS_REQUESTS_PER_MINUTE = _configuration.number("API_ANONYMOUS_REQUESTS_PER_MINUTE", 60, 1, 1_000_000)
+
 INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "daphne",
@@ -40,10 +44,15 @@ INSTALLED_APPS = [
     "stations",
     "transactions",
     "ocpp_gateway",
+    "api",
     "channels",
     "axes",
     "csp",
     "import_export",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -165,6 +174,39 @@ IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "export"
 IMPORT_EXPORT_USE_TRANSACTIONS = True
 IMPORT_EXPORT_SKIP_ADMIN_ACTION_EXPORT_UI = True
 
+# REST
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "api.authentication.ApiKeyAuthentication",  # first: its scheme is what a 401 names
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["api.permissions.Allowed"],
+    "DEFAULT_THROTTLE_CLASSES": ["api.throttling.PerMinute"],
+    "DEFAULT_PARSER_CLASSES": ["api.parsing.StrictJsonParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "api.pagination.CursorPages",
+    "DEFAULT_FILTER_BACKENDS": [
+        "django_filters.rest_framework.DjangoFilterBackend",
+        "rest_framework.filters.OrderingFilter",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_METADATA_CLASS": None,  # no OPTIONS: the schema says it better
+    "EXCEPTION_HANDLER": "api.problems.answer",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "plugcontrol",
+    "DESCRIPTION": "Chargers, commands, tags and sessions. Every error is problem JSON (RFC 9457).",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_PERMISSIONS": ["api.permissions.Allowed"],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "api.schema.add_problems"],
+}
+
 # Logging: one line per event, for people or for machines
 LOG_LEVEL = _configuration.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 LOG_FORMAT = _configuration.choice("LOG_FORMAT", "console", ("console", "json"))
@@ -203,7 +245,9 @@ LOGGING: dict[str, Any] = {
     },
     "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}},
     "root": {"handlers": ["stdout"], "level": "WARNING"},
-    "loggers": {name: {"level": LOG_LEVEL} for name in ("plugcontrol", "stations", "transactions", "ocpp_gateway")}
+    "loggers": {
+        name: {"level": LOG_LEVEL} for name in ("plugcontrol", "stations", "transactions", "ocpp_gateway", "api")
+    }
     # a traceback a second while Redis is away; the gateway says so itself, in a line
     | {
         "channels_redis": {"level": "CRITICAL"},

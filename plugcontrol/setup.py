@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth import get_user_model, login, password_validation
+from django.contrib.auth import login, password_validation
 from django.contrib.auth.forms import BaseUserCreationForm
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import Group, User
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
@@ -37,8 +39,9 @@ def is_valid_token(token: str) -> bool:
 
 
 def needs_setup() -> bool:
-    """Whether there is no user yet."""
-    return not get_user_model()._default_manager.exists()
+    """Whether there is no user yet; accounts of API keys, which can log in nowhere, do not count."""
+    programs = Q(is_staff=False, password__startswith=UNUSABLE_PASSWORD_PREFIX)
+    return not User.objects.exclude(programs).exists()
 
 
 @transaction.atomic

@@ -1,7 +1,7 @@
 """HTTP routes."""
 
 from django.contrib import admin
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 from django.utils.translation import gettext_lazy as _
 
 from .hints import charger_address
@@ -16,6 +16,10 @@ urlpatterns = [
     path("setup/", SetupView.as_view(), name="setup"),
     path("admin/login/", admin_login),
     path("admin/", admin.site.urls),
+    path("api/", include("api.urls")),
     re_path(r"^ocpp(?:/|$)", charger_address),
     path("", home),
 ]
+
+handler400 = "api.problems.bad_request"
+handler500 = "api.problems.server_error"

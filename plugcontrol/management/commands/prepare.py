@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from plugcontrol.setup import create_first_administrator
+from plugcontrol.setup import create_first_administrator, needs_setup
 
 KEPT_COPIES = 5
 _MIGRATION_LOCK = 0x706C7567  # "plug": any number will do as long as every process takes the same
@@ -103,7 +102,7 @@ class Command(BaseCommand):
 
     def create_administrator(self, username: str, password: str) -> None:
         """Create the first user; once there is one, whoever it is, the variables do nothing."""
-        if get_user_model().objects.exists():
+        if not needs_setup():
             return
         try:
             create_first_administrator(username, password)

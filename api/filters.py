@@ -1,0 +1,129 @@
+"""What lists may be narrowed by: `?status=queued&created_after=2026-11-21T00:00:00Z`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import django_filters
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Upper
+from django.utils.translation import gettext as _
+from django_filters.fields import IsoDateTimeField
+from django_filters.rest_framework import FilterSet
+
+from stations.models import ChargePoint, CommandStatus
+from stations.models.charge_point import ChargePointStatus, RegistrationStatus
+from transactions.models import EndedBy, LocalList, MeterValue, Reservation
+
+
+class MomentField(IsoDateTimeField):  # type: ignore[misc]
+    """A moment that has an equivalent in UTC; year 1 and year 9999 have edges."""
+
+    def clean(self, value: Any) -> datetime | None:
+        moment: datetime | None = super().clean(value)
+        try:
+            return moment and moment.astimezone(UTC)
+        except OverflowError:
+            raise ValidationError(_("This time is out of range."), code="invalid") from None
+
+
+class MomentFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]
+    field_class = MomentField
+
+
+class SameTextFilter(django_filters.CharFilter):  # type: ignore[misc]
+    """Equal without regard to case, compared as the unique indexes compare."""
+
+    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return qs.filter(**{f"{self.field_name}__upper": Upper(Value(value))}) if value else qs
+
+
+class ArchivedFilter(django_filters.BooleanFilter):  # type: ignore[misc]
+    """Rows in use, unless somebody asks for archived ones."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(field_name="archived_at", **options)
+
+    def filter(self, qs: QuerySet[Any], value: bool | None) -> QuerySet[Any]:
+        return qs.filter(archived_at__isnull=not value)
+
+
+def after(field: str) -> MomentFilter:
+    return MomentFilter(field_name=field, lookup_expr="gte")
+
+
+def before(field: str) -> MomentFilter:
+    return MomentFilter(field_name=field, lookup_expr="lt")
+
+
+class Filters(FilterSet):  # type: ignore[misc]
+    """Names that are given below, and no other."""
+
+
+class ChargePointFilters(Filters):
+    site = SameTextFilter(field_name="site__name")
+    registration_status = django_filters.ChoiceFilter(choices=RegistrationStatus.choices)
+    vendor = SameTextFilter()
+    model = SameTextFilter()
+    online = django_filters.BooleanFilter(method="by_presence")
+    archived = ArchivedFilter()
+
+    def by_presence(self, queryset: Any, name: str, value: bool) -> Any:
+        online = ChargePoint.objects.online()
+        return queryset.filter(pk__in=online) if value else queryset.exclude(pk__in=online)
+
+
+class ConnectorFilters(Filters):
+    charge_point = SameTextFilter(field_name="charge_point__identity")
+    connector_id = django_filters.NumberFilter()
+    status = django_filters.ChoiceFilter(choices=ChargePointStatus.choices)
+
+
+class CommandFilters(Filters):
+    charge_point = SameTextFilter(field_name="charge_point__identity")
+    action = SameTextFilter()
+    status = django_filters.MultipleChoiceFilter(choices=CommandStatus.choices)
+    batch = django_filters.UUIDFilter(field_name="batch_id")
+    created_after = after("created_at")
+    created_before = before("created_at")
+
+
+class IdTagFilters(Filters):
+    holder = django_filters.CharFilter(lookup_expr="icontains")
+    group = SameTextFilter(field_name="group__parent_id_tag")
+    blocked = django_filters.BooleanFilter()
+    expires_before = before("expires_at")
+    archived = ArchivedFilter()
+
+
+class TransactionFilters(Filters):
+    charge_point = SameTextFilter(field_name="charge_point__identity")
+    connector_id = django_filters.NumberFilter(field_name="connector__connector_id")
+    id_tag = SameTextFilter()
+    running = django_filters.BooleanFilter(method="by_state")
+    started_after = after("started_at")
+    started_before = before("started_at")
+    stopped_after = after("stopped_at")
+    stopped_before = before("stopped_at")
+
+    def by_state(self, queryset: Any, name: str, value: bool) -> Any:
+        return queryset.filter(ended_by=EndedBy.OPEN) if value else queryset.exclude(ended_by=EndedBy.OPEN)
+
+
+class MeterValueFilters(Filters):
+    context = django_filters.ChoiceFilter(choices=MeterValue.Context.choices)
+    measured_after = after("timestamp")
+    measured_before = before("timestamp")
+
+
+class ReservationFilters(Filters):
+    charge_point = SameTextFilter(field_name="connector__charge_point__identity")
+    connector_id = django_filters.NumberFilter(field_name="connector__connector_id")
+    id_tag = SameTextFilter()
+    status = django_filters.MultipleChoiceFilter(choices=Reservation.Status.choices)
+
+
+class LocalListFilters(Filters):
+    state = django_filters.MultipleChoiceFilter(choices=LocalList.State.choices)
