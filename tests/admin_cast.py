@@ -5,25 +5,34 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.utils import timezone
 
+from api.models import ApiKey
 from stations.models import (
     ChargePoint,
     Command,
+    CommandBatch,
     ConnectionAttempt,
     Connector,
     GatewayProcess,
     Message,
     ProgressReport,
+    RecipeKey,
+    RecipeRun,
     Repair,
+    SecurityChange,
     SecurityEvent,
     Site,
+    StationModel,
     StatusRecord,
+    TemplateKey,
 )
 from transactions.models import (
     DailyEnergy,
     IdTag,
     IdTagGroup,
+    LocalList,
     MeterValue,
     OrphanedStop,
     Reservation,
@@ -55,6 +64,7 @@ def make_everything(number: int = 1) -> dict[str, Any]:
         "transactions.transaction": transaction,
     }
     of_station: dict[str, Any] = {"charge_point": station}
+    batch = CommandBatch.objects.create(action="Reset")
     rows |= {
         "stations.statusrecord": StatusRecord.objects.create(
             connector=connector, status="Charging", reported_at=now, received_at=now
@@ -62,10 +72,19 @@ def make_everything(number: int = 1) -> dict[str, Any]:
         "stations.message": Message.objects.create(
             at=now, direction="in", kind=2, action="Heartbeat", text='[2,"1","Heartbeat",{}]', **of_station
         ),
-        "stations.command": Command.objects.create(action="Reset", **of_station),
+        "stations.command": Command.objects.create(action="Reset", batch=batch, **of_station),
+        "stations.commandbatch": batch,
         "stations.securityevent": SecurityEvent.objects.create(type="X", occurred_at=now, **of_station),
         "stations.progressreport": ProgressReport.objects.create(kind="log", status="Idle", **of_station),
         "stations.repair": Repair.objects.create(action="A", rule="r", field="f", **of_station),
+        "stations.stationmodel": make_model(number),
+        "stations.reciperun": RecipeRun.objects.create(booted_at=now, **of_station),
+        "stations.securitychange": SecurityChange.objects.create(
+            kind="profile",
+            security_profile=2,
+            command=Command.objects.create(action="Reset", **of_station),
+            **of_station,
+        ),
         "stations.connectionattempt": ConnectionAttempt.objects.create(
             path=f"/ocpp/{number}", reason="unknown", status_code=404
         ),
@@ -77,9 +96,23 @@ def make_everything(number: int = 1) -> dict[str, Any]:
             connector=connector, transaction=transaction, timestamp=AT, energy_wh=1500
         ),
         "transactions.dailyenergy": DailyEnergy.objects.create(connector=connector, day=AT.date(), energy_wh=-5),
+        "transactions.locallist": LocalList.objects.create(**of_station),
         "transactions.reservation": Reservation.objects.create(connector=connector, id_tag="CAFE", expires_at=now),
     }
+    rows["api.apikey"] = make_key(number)
     return rows
+
+
+def make_key(number: int) -> ApiKey:
+    owner = User.objects.create_user(f"api-{number}")
+    return ApiKey.objects.create(name=f"Billing {number}", user=owner, digest=str(number), hint="pc_12345")
+
+
+def make_model(number: int) -> StationModel:
+    model = StationModel.objects.create(vendor=f"ABB {number}", recipe="own")
+    TemplateKey.objects.create(station_model=model, key="HeartbeatInterval", value="300")
+    RecipeKey.objects.create(station_model=model, key="HeartbeatInterval", values_text="300")
+    return model
 
 
 def make_transaction(connector: Connector, tag: IdTag | None, at: datetime, **fields: Any) -> Transaction:

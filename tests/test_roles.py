@@ -29,9 +29,13 @@ TABLE = {
     "stations.statusrecord": (VIEW, NOBODY, VIEW, NOBODY),
     "stations.message": (VIEW, NOBODY, VIEW, NOBODY),
     "stations.command": (VIEW, NOBODY, VIEW, NOBODY),
+    "stations.commandbatch": (VIEW, NOBODY, VIEW, NOBODY),
     "stations.securityevent": (VIEW, NOBODY, VIEW, NOBODY),
     "stations.progressreport": (VIEW, NOBODY, VIEW, NOBODY),
     "stations.repair": (VIEW, NOBODY, VIEW, NOBODY),
+    "stations.stationmodel": (VIEW, EDIT, VIEW, ADMIN),
+    "stations.reciperun": (VIEW, NOBODY, VIEW, NOBODY),
+    "stations.securitychange": (VIEW, NOBODY, VIEW, NOBODY),
     "stations.connectionattempt": (VIEW, NOBODY, VIEW, ADMIN),
     "transactions.idtaggroup": (VIEW, EDIT, VIEW, ADMIN),
     "transactions.idtag": (VIEW, EDIT, VIEW, NOBODY),
@@ -41,12 +45,15 @@ TABLE = {
     "transactions.metervalue": (VIEW, NOBODY, VIEW, NOBODY),
     "transactions.dailyenergy": (VIEW, NOBODY, VIEW, NOBODY),
     "transactions.reservation": (VIEW, EDIT, VIEW, NOBODY),
+    "transactions.locallist": (VIEW, EDIT, VIEW, NOBODY),
+    "api.apikey": (ADMIN, ADMIN, ADMIN, ADMIN),
 }
 EXTRA = {
     "admin:index": VIEW,
     "admin:stations_chargepoint_export": VIEW,
     "admin:stations_chargepoint_import": EDIT,
     "admin:stations_chargepoint_process_import": POST_ONLY,
+    "admin:stations_chargepoint_send_many": POST_ONLY,
     "admin:transactions_idtag_export": VIEW,
     "admin:transactions_idtag_import": EDIT,
     "admin:transactions_idtag_process_import": POST_ONLY,
@@ -55,7 +62,10 @@ EXTRA = {
     "admin:auth_user_changelist": ADMIN,
     "admin:auth_group_changelist": ADMIN,
 }
-BUTTONS = ("approve", "reject", "generate_key")
+BUTTONS = (
+    *("approve", "reject", "generate_key"),
+    *("read_configuration", "apply_template", "rotate_key", "raise_profile"),
+)
 
 
 @pytest.fixture

@@ -1,5 +1,14 @@
 """The stations' part of the admin."""
 
-from . import charge_point, connection_attempt, connector, log, site
+from . import charge_point, command_batches, commands, connection_attempt, connector, log, site, station_model
 
-__all__ = ["charge_point", "connection_attempt", "connector", "log", "site"]
+__all__ = [
+    "charge_point",
+    "command_batches",
+    "commands",
+    "connection_attempt",
+    "connector",
+    "log",
+    "site",
+    "station_model",
+]

@@ -18,13 +18,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from .. import credentials, services
-from ..models import ChargePoint, ConfigurationKey, Connector, RegistrationStatus
+from ..models import ChargePoint, Connector, RegistrationStatus
 from ..resources import ChargePointResource
 from .charge_point_filters import OnlineFilter, SecurityProfileFilter
 from .charge_point_form import ChargePointForm
+from .configuring import ConfigurationKeyInline, ConfiguringViews, DriftFilter
 from .connector import status_badge
 from .exchange import ExportAdmin, ImportAdmin
-from .pages import ArchivedFilter, PageAdmin, RecordInline, badge, link, moment
+from .pages import ArchivedFilter, RecordInline, badge, link, moment, origin_of
 
 _ = gettext_lazy
 
@@ -44,19 +45,8 @@ class ConnectorInline(RecordInline):
         return moment(connector.status_at)
 
 
-class ConfigurationKeyInline(RecordInline):
-    model = ConfigurationKey
-    fields = ("key", "value", "readonly", "reboot_required", "read")
-    readonly_fields = ("read",)
-    classes = ("collapse",)
-
-    @admin.display(description=_("read"))
-    def read(self, key: ConfigurationKey) -> str:
-        return moment(key.read_at)
-
-
 @admin.register(ChargePoint)
-class ChargePointAdmin(ImportAdmin, ExportAdmin, PageAdmin[ChargePoint]):
+class ChargePointAdmin(ImportAdmin, ExportAdmin, ConfiguringViews):
     form = ChargePointForm
     resource_classes = [ChargePointResource]
     export_name = "chargers"
@@ -72,16 +62,20 @@ class ChargePointAdmin(ImportAdmin, ExportAdmin, PageAdmin[ChargePoint]):
         "firmware_version",
         "last_seen",
     )
-    list_filter = ("registration_status", OnlineFilter, SecurityProfileFilter, ArchivedFilter)
+    list_filter = ("registration_status", OnlineFilter, SecurityProfileFilter, DriftFilter, ArchivedFilter)
     list_select_related = ("gateway", "site")
     search_fields = ("identity", "name", "serial_number", "box_serial_number", "vendor", "model", "site__name")
     search_help_text = _("Search by identity, name, serial number, vendor, model or site.")
     autocomplete_fields = ("site",)
-    actions = ("approve", "reject", "archive", "restore")
+    actions = (
+        *("send_command", "read_configuration", "apply_template", "rotate_key"),
+        *("approve", "reject", "archive", "restore"),
+    )
     readonly_fields = (
         *("state", "registration", "accepted_at", "archived_at", "created_at", "discovered"),
         *("vendor", "model", "serial_number", "box_serial_number", "firmware_version", "iccid", "imsi"),
         *("meter_type", "meter_serial_number", "booted_at", "security_profile", "credential_kind"),
+        *("configuration_read_at", "configured_by_hand_at", "recipe", "drift", "security_change"),
         *("connected_at", "disconnected_at", "last_seen_at", "protocol", "subprotocol_missing", "remote_address"),
     )
 
@@ -96,8 +90,17 @@ class ChargePointAdmin(ImportAdmin, ExportAdmin, PageAdmin[ChargePoint]):
             (None, {"fields": (("state", "registration"), *own[1]["fields"])}),
             (
                 _("Security"),
-                {"fields": (("security_profile", "credential_kind"), *entry, "minimum_security_profile", "strict")},
+                {
+                    "fields": (
+                        ("security_profile", "credential_kind"),
+                        "security_change",
+                        *entry,
+                        "minimum_security_profile",
+                        "strict",
+                    )
+                },
             ),
+            self.configuration_fields(),
             (
                 _("Connection"),
                 {
@@ -134,6 +137,8 @@ class ChargePointAdmin(ImportAdmin, ExportAdmin, PageAdmin[ChargePoint]):
             ("stations.statusrecord", f"connector__{own}", _("Status history")),
             ("stations.connectionattempt", urlencode({"identity__iexact": station.identity}), _("Connection attempts")),
             ("stations.securityevent", own, _("Security events")),
+            ("stations.reciperun", own, _("Recipe runs")),
+            ("stations.securitychange", own, _("Security changes")),
             ("stations.progressreport", own, _("Progress reports")),
             ("stations.repair", own, _("Repaired input")),
         ]
@@ -198,11 +203,11 @@ class ChargePointAdmin(ImportAdmin, ExportAdmin, PageAdmin[ChargePoint]):
         self.message_user(request, done, messages.SUCCESS)
 
     def _approve(self, request: HttpRequest, station: ChargePoint) -> None:
-        services.approve_charge_point(station, user=request.user)
+        services.approve_charge_point(station, origin=origin_of(request))
         self.log_change(request, station, "approved")
 
     def _reject(self, request: HttpRequest, station: ChargePoint) -> None:
-        services.reject_charge_point(station, user=request.user)
+        services.reject_charge_point(station, origin=origin_of(request))
         self.log_change(request, station, "rejected")
 
     def _archive(self, request: HttpRequest, station: ChargePoint) -> None:
@@ -282,6 +287,7 @@ class ChargePointAdmin(ImportAdmin, ExportAdmin, PageAdmin[ChargePoint]):
         station = context.get("original")
         waiting = station is not None and station.registration_status != RegistrationStatus.ACCEPTED
         may_decide = self.has_approve_permission(request)
+        context["can_send"] = station is not None and station.archived_at is None and self.has_send_permission(request)
         context["can_approve"] = may_decide and waiting
         context["can_reject"] = (
             may_decide and station is not None and (station.registration_status != RegistrationStatus.REJECTED)

@@ -26,7 +26,7 @@ class ChargePointForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = ChargePoint
-        fields = ("identity", "name", "site", "notes", "minimum_security_profile", "strict")
+        fields = ("identity", "name", "site", "notes", "recipe_mode", "minimum_security_profile", "strict")
 
     def clean_identity(self) -> str:
         identity: str = self.cleaned_data["identity"]

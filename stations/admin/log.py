@@ -1,4 +1,4 @@
-"""What was said and done: messages, commands, status history, security events, progress reports, repairs."""
+"""What was said and done: messages, status history, security events, progress reports, repairs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from ..models import Command, Message, ProgressReport, Repair, SecurityEvent, StatusRecord
+from ..models import Message, ProgressReport, Repair, SecurityEvent, StatusRecord
 from ..models.security_event import CRITICAL_TYPES
-from .pages import M, RecordAdmin, badge, link, moment, pretty_json, related
+from .pages import M, RecordAdmin, link, moment, pretty_json, related
 
 
 class StationRecordAdmin(RecordAdmin[M]):
@@ -55,48 +55,6 @@ class MessageAdmin(StationRecordAdmin[Message]):
     @admin.display(description=_("text"))
     def json(self, message: Message) -> SafeString | str:
         return pretty_json(message.text)
-
-
-@admin.register(Command)
-class CommandAdmin(StationRecordAdmin[Command]):
-    list_display = ("action", "charger", "outcome", "created", "created_by", "error_code")
-    list_filter = ("status",)
-    list_select_related = ("charge_point", "created_by")
-    search_fields = ("charge_point__identity", "charge_point__name", "action", "created_by__username")
-    fields = (
-        ("action", "charger"),
-        ("outcome", "created_by"),
-        ("created", "sent", "closed"),
-        "request_json",
-        "answer_json",
-        ("error_code", "error_description"),
-        "timeout_s",
-    )
-    readonly_fields = ("charger", "outcome", "created", "sent", "closed", "request_json", "answer_json")
-
-    @admin.display(description=_("status"), ordering="status")
-    def outcome(self, command: Command) -> SafeString:
-        return badge(command.status, command.get_status_display())
-
-    @admin.display(description=_("created"), ordering="created_at")
-    def created(self, command: Command) -> str:
-        return moment(command.created_at)
-
-    @admin.display(description=_("sent"))
-    def sent(self, command: Command) -> str:
-        return moment(command.sent_at)
-
-    @admin.display(description=_("closed"))
-    def closed(self, command: Command) -> str:
-        return moment(command.closed_at)
-
-    @admin.display(description=_("payload"))
-    def request_json(self, command: Command) -> SafeString | str:
-        return pretty_json(command.payload)
-
-    @admin.display(description=_("answer"))
-    def answer_json(self, command: Command) -> SafeString | str:
-        return pretty_json(command.answer)
 
 
 @admin.register(StatusRecord)

@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.contrib import admin
 from django.core.exceptions import ObjectDoesNotExist
+from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+
+from ..commands import Origin
+from ..models import CommandSource
 
 M = TypeVar("M", bound=Model)
 
@@ -36,6 +41,26 @@ else:
 def has_nul(request: HttpRequest) -> bool:
     """Whether the query holds a NUL character, which PostgreSQL refuses in any text."""
     return any("\0" in value for name, values in request.GET.lists() for value in (name, *values))
+
+
+def origin_of(request: HttpRequest) -> Origin:
+    """Who raises a command on a page of the administration."""
+    return Origin(CommandSource.ADMIN, user=request.user, remote_address=request.META.get("REMOTE_ADDR") or "")
+
+
+class CappedPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts as far as somebody might page: counting a million rows takes longer than showing the newest."""
+
+    cap = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return int(rows.order_by()[: self.cap].count())
+
+    @property
+    def is_capped(self) -> bool:
+        return self.count == self.cap
 
 
 class PageAdmin(_ModelAdmin[M]):

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.e2e
 
 LISTS = [
     *("chargepoint", "connector", "site", "message", "command", "connectionattempt", "securityevent", "repair"),
-    *("statusrecord", "progressreport"),
+    *("statusrecord", "progressreport", "commandbatch"),
 ]
 PAGES = [
     "",
@@ -24,6 +24,9 @@ PAGES = [
     *("transactions/transaction/1/change/", "transactions/transaction/export/", "transactions/idtag/add/"),
     *("transactions/idtag/import/", "transactions/idtag/1/change/", "transactions/metervalue/1/change/"),
     *("stations/message/1/change/", "auth/user/", "auth/group/"),
+    "stations/chargepoint/1/send/",
+    *(f"stations/chargepoint/1/send/{name}/" for name in ("RemoteStartTransaction", "Reset", "SetChargingProfile")),
+    *(f"stations/chargepoint/1/send/{name}/" for name in ("SendLocalList", "SignedUpdateFirmware", "limit", "expert")),
 ]
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 LUMINANCE = """element => {
