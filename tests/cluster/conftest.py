@@ -58,6 +58,7 @@ class Installation:
     def __init__(self, folder: Path, database_url: str, redis_url: str) -> None:
         self.env = environment(folder, DATABASE_URL=database_url, REDIS_URL=redis_url, SECRET_KEY=uuid.uuid4().hex)
         self.database = database_url or str(folder / "plugcontrol.sqlite3")
+        self._programs = folder
         self._servers: list[Server] = []
 
     def start(self, *ports: int) -> list[Server]:
@@ -67,6 +68,27 @@ class Installation:
         for server in started:
             server.wait_until_ready()
         return started
+
+    def start_for_programs(self, *ports: int) -> list[Server]:
+        """As `start`, for servers that programs can be `run_in`."""
+        env = self.env | {"PROGRAMS": str(self._programs)}
+        command = [sys.executable, "-m", "tests.cluster.serve_and_run"]
+        started = [Server(command, env | {"PORT": str(port)}) for port in ports]
+        self._servers += started
+        for server in started:
+            server.wait_until_ready()
+        return started
+
+    async def run_in(self, server: Server, program: str, within_s: float = 120) -> None:
+        """Run a program inside a server's own process, beside everything that it does."""
+        path = self._programs / f"{server.port}.py"
+        path.with_suffix(".draft").write_text(program)
+        path.with_suffix(".draft").rename(path)
+        deadline = time.monotonic() + within_s
+        while not path.with_suffix(".done").exists():
+            assert time.monotonic() < deadline, server.log
+            await asyncio.sleep(POLL_S)
+        path.with_suffix(".done").unlink()
 
     def stop(self) -> None:
         """End every server; one that will not end is killed, and the test fails."""
@@ -193,6 +215,10 @@ class OwnRedis:
                     assert time.monotonic() < deadline, "redis-server does not start"
                     time.sleep(POLL_S)
 
+    def flush(self) -> None:
+        with redis.Redis(port=self.port) as client:
+            client.flushall()
+
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
@@ -208,6 +234,16 @@ def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
     server = OwnRedis(tmp_path)
     yield server
     server.kill()
+
+
+@pytest.fixture
+def cluster_with_own_redis(
+    database_url: str, own_redis: OwnRedis, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    """Servers may be started beside each other; their Redis is not running yet."""
+    installation = Installation(tmp_path_factory.mktemp("installation"), database_url, own_redis.url)
+    yield installation
+    installation.stop()
 
 
 @pytest.fixture
