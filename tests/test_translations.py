@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 CATALOGUE = ROOT / "locale" / "de" / "LC_MESSAGES" / "django.po"
-SOURCES = ("plugcontrol", "stations", "transactions", "ocpp_gateway", "simulator", "templates", "locale")
+SOURCES = ("plugcontrol", "stations", "transactions", "ocpp_gateway", "api", "simulator", "templates", "locale")
 
 
 def key(entry):
