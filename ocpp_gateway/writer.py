@@ -1,6 +1,6 @@
 """Group commit: the CALLs of many stations share one database transaction; each is answered after COMMIT.
 
-One thread per process does all the writing. It commits when 64 jobs wait or 5 ms after the first, whichever is sooner:
+One thread per process does all the writing. It commits when 32 jobs wait or 5 ms after the first, whichever is sooner:
 at 500–2000 messages/s that is half the CPU of committing at once, and nothing is lost at saturation, when a batch is
 simply what came in while the last one committed. If a batch fails its jobs run again one by one, so that only the
 guilty one gets an error; if what services remember from the batches before is out of date, the batch runs again without
@@ -27,7 +27,7 @@ from stations.write_batch import Names, Stale, write_batch
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
-ENOUGH = 64
+ENOUGH = 32
 MAX_BATCH = 256
 MAX_WAIT_S = 0.005
 #: More waiting jobs than this and whoever submits waits too: back-pressure down to the stations' sockets.
