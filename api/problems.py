@@ -113,3 +113,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
         sentence = _("Something went wrong here; the server's log says more.")
         return JsonResponse(_problem(500, sentence, "error", []), status=500, content_type=MEDIA_TYPE)
     return defaults.server_error(request)
+
+
+def too_large(is_api: bool) -> HttpResponse:
+    """For a body that nobody reads to its end."""
+    if is_api:
+        problem = _problem(413, _("The body is larger than 1 MiB."), "too_large", [])
+        return JsonResponse(problem, status=413, content_type=MEDIA_TYPE)
+    return HttpResponse(HTTPStatus(413).phrase, status=413, content_type="text/plain; charset=utf-8")

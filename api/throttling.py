@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
+from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
@@ -23,7 +24,7 @@ class PerMinute(BaseThrottle):
 
     def allow_request(self, request: Request, view: Any) -> bool:
         window = int(time.time()) // WINDOW_S
-        entry = f"api-requests:{_who(request)}:{window}"
+        entry = f"api-requests:{who(request)}:{window}"
         cache.add(entry, 0, timeout=WINDOW_S)
         try:
             return cache.incr(entry) <= _limit(request)
@@ -34,7 +35,8 @@ class PerMinute(BaseThrottle):
         return WINDOW_S - time.time() % WINDOW_S
 
 
-def _who(request: Request) -> str:
+def who(request: Request | HttpRequest) -> str:
+    """Key, else person, else address."""
     key = key_of(request)
     if key is not None:
         return f"key-{key.pk}"

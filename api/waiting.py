@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -16,6 +18,12 @@ from stations.commands import wait_for
 from stations.models import Command
 
 from .serializers.commands import CommandSerializer
+from .throttling import who
+
+#: At a time, in each server process: every waiter looks at its row now and then, in a thread of its own.
+MAX_WAITS = 200
+MAX_WAITS_EACH = 20
+_waits: Counter[str] = Counter()
 
 
 class WaitingResponse(Response):
@@ -28,17 +36,37 @@ class WaitingResponse(Response):
 
 
 def answers_later(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Make REST framework's view, which is synchronous, one that waits without a thread at work."""
+    """Make REST framework's view, which is synchronous, one that waits without a thread at work.
+
+    Above MAX_WAITS, or MAX_WAITS_EACH of one key or person, the answer leaves at once: the command is stored.
+    """
 
     @wraps(view)  # with what the library and Django's CSRF check look for on it
     async def wait(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         response: HttpResponseBase = await sync_to_async(view)(request, *args, **kwargs)
         if isinstance(response, WaitingResponse) and response.seconds is not None:
-            await wait_for(response.command_id, response.seconds)
+            with _place(who(request)) as may_wait:
+                if may_wait:
+                    await wait_for(response.command_id, response.seconds)
             await sync_to_async(_tell)(response)
         return response
 
     return wait
+
+
+@contextmanager
+def _place(name: str) -> Iterator[bool]:
+    """Whether one more may wait; counted while it does. Only event loops come here: one in a process."""
+    if _waits.total() >= MAX_WAITS or _waits[name] >= MAX_WAITS_EACH:
+        yield False
+        return
+    _waits[name] += 1
+    try:
+        yield True
+    finally:
+        _waits[name] -= 1
+        if not _waits[name]:
+            del _waits[name]
 
 
 def _tell(response: WaitingResponse) -> None:

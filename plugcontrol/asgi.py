@@ -9,6 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "plugcontrol.settings")
 pages = get_asgi_application()
 
 from ocpp_gateway.routing import websocket_urlpatterns  # noqa: E402 - needs the applications loaded
+from plugcontrol.bodies import BodyLimits  # noqa: E402
 
 # No origin or host check around the stations: they send no Origin and often an IP as Host.
-application = ProtocolTypeRouter({"http": pages, "websocket": URLRouter(websocket_urlpatterns)})
+application = ProtocolTypeRouter({"http": BodyLimits(pages), "websocket": URLRouter(websocket_urlpatterns)})

@@ -13,9 +13,11 @@ from django.db import connection
 from . import bell
 from .models import Command
 
-#: How often the row is looked at: the bell may be lost, and a process without a gateway hears none.
+#: How often the row is looked at: the bell may be lost, and a process without a gateway hears none. A server has many
+#: who wait, and every look is a new connection: it hears the bell, but for a command that was raised elsewhere.
 POLL_S = 0.1
-POLL_BESIDE_BELL_S = 1.0
+POLL_IN_SERVER_S = 1.0
+POLL_BESIDE_BELL_S = 5.0
 #: Most stations answer within this time: a new connection to PostgreSQL would take a good part of it.
 QUICK_S = 0.25
 
@@ -38,7 +40,7 @@ async def wait_for(pk: uuid.UUID, seconds: float) -> Command:
                 return row
             if await _heard(waiter[1], min(left, patience_s)):
                 continue
-            patience_s = POLL_BESIDE_BELL_S if row.raised_in and row.raised_in == bell.own_channel() else POLL_S
+            patience_s = _patience_s(row)
     finally:
         _remove(str(pk), waiter)
 
@@ -49,6 +51,13 @@ def _look(pk: uuid.UUID, *, keep_connection: bool) -> Command:
     if not (keep_connection or row.is_final or connection.in_atomic_block):  # in one, as in tests
         connection.close()
     return row
+
+
+def _patience_s(row: Command) -> float:
+    here = bell.own_channel()
+    if not here:
+        return POLL_S
+    return POLL_BESIDE_BELL_S if row.raised_in == here else POLL_IN_SERVER_S
 
 
 async def _heard(event: asyncio.Event, seconds: float) -> bool:

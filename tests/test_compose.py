@@ -97,3 +97,10 @@ def test_the_image_holds_every_package_and_no_secret() -> None:
     assert "*" in ignored
     assert packages <= {line[1:] for line in ignored if line.startswith("!")}
     assert not {"!.env", "!data"} & set(ignored)
+
+
+@pytest.mark.parametrize("name", ["db", "migrate", "web"])
+def test_temporary_files_cannot_fill_the_memory(name: str) -> None:
+    tmp = next(entry for entry in SERVICES[name]["tmpfs"] if entry.split(":")[0] == "/tmp")  # noqa: S108
+
+    assert re.search(r":size=\d+m$", tmp)
