@@ -55,7 +55,7 @@ class CommandDelivery:
         in_flight = self._outbox.waiting_for(reply.unique_id)
         if in_flight is None:
             station_id = self._station.pk
-            self._writer.post(Job(lambda: dispatch.keep_late(station_id, reply)))
+            self._writer.post(Job(lambda: dispatch.keep_late(station_id, reply), outlasts=True))
         elif not in_flight.answer.done():
             self._allow_what_it_triggers(in_flight.about)
             in_flight.answer.set_result(reply)
@@ -108,6 +108,7 @@ class CommandDelivery:
             Job(
                 lambda: dispatch.settle(command, final_reply, final_problem),
                 lambda error: dispatch.settle_only(command, final_reply, error),
+                outlasts=final_reply is not None,  # a station says it once
             )
         )
 

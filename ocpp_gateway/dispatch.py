@@ -8,9 +8,11 @@ from typing import Any
 
 import msgspec
 import structlog
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from stations import commands, credentials, effects, services
+from stations.masking import masked
 from stations.models import ChargePoint, Command, CommandStatus, RegistrationStatus
 from stations.write_batch import Names
 
@@ -96,7 +98,12 @@ class ReadableCall:
             )
             error = InternalError("the central system failed to handle this message")
         text = frames.dump(frames.CallError.of(self._frame.unique_id, error))
-        self.log(text, is_error=True)
+        try:
+            self.log(text, is_error=True)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as second:  # the station would send what is not answered again and again
+            log.error("message not logged", charge_point=self._incoming.charge_point.identity, exc_info=second)
         return Reply(text)
 
     def show_effect(self) -> None:
@@ -156,22 +163,39 @@ def prepare(charge_point_id: int, connection: str) -> Prepared | None:
     if station.connection != connection:
         return None
     while (command := commands.next_queued(charge_point_id)) is not None:
-        payload = _payload_of(command, station.registration_status)
-        if payload is None or not commands.mark_sent(command, connection):
-            continue
-        text = frames.dump(frames.Call(str(command.pk), command.action, payload))
-        if journal.wants(is_error=False):
-            journal.record(
-                charge_point_id,
-                at=timezone.now(),
-                direction="out",
-                kind=2,
-                text=text,
-                action=command.action,
-                unique_id=command.pk,
+        try:
+            with transaction.atomic():
+                prepared = _claim(command, connection, station.registration_status)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:  # a fault of ours must not hold up what waits behind this command
+            log.error("command not written", command=str(command.pk), action=command.action, exc_info=error)
+            commands.close_command(
+                command, CommandStatus.UNDELIVERED, error_description="plugcontrol cannot write this command"
             )
-        return Prepared(command, text, station.registration_status)
+        else:
+            if prepared is not None:
+                return prepared
     return None
+
+
+def _claim(command: Command, connection: str, registration_status: str) -> Prepared | None:
+    """The command as it goes out; None if it may not, or if somebody else has it."""
+    payload = _payload_of(command, registration_status)
+    if payload is None or not commands.mark_sent(command, connection):
+        return None
+    text = frames.dump(frames.Call(str(command.pk), command.action, payload))
+    if journal.wants(is_error=False):
+        journal.record(
+            command.charge_point_id,
+            at=timezone.now(),
+            direction="out",
+            kind=2,
+            text=text,
+            action=command.action,
+            unique_id=command.pk,
+        )
+    return Prepared(command, text, registration_status)
 
 
 def _payload_of(command: Command, registration_status: str) -> bytes | None:
@@ -182,9 +206,6 @@ def _payload_of(command: Command, registration_status: str) -> bytes | None:
             return msgspec.json.encode(read_payload(command.action, command.payload))
     except OcppError as error:
         refusal = f"{error.code}: {error.description}"
-    except Exception as error:  # a fault of ours must not hold up what waits behind this command
-        log.error("command not written", command=str(command.pk), action=command.action, exc_info=error)
-        refusal = "plugcontrol cannot write this command"
     commands.close_command(command, CommandStatus.UNDELIVERED, error_description=refusal)
     return None
 
@@ -209,12 +230,27 @@ def settle(command: Command, reply: frames.CallResult | frames.CallError | None,
 def settle_only(command: Command, reply: frames.CallResult | frames.CallError | None, error: Exception) -> None:
     """Close a command whose answer we could not use: our fault, which takes nothing from what the station said."""
     log.error("answer not used", command=str(command.pk), action=command.action, exc_info=error)
-    _End.of(command, reply, "").close(command)
+    try:
+        with transaction.atomic():
+            _End.of(command, reply, "").close(command)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as second:
+        log.error("answer not kept", command=str(command.pk), action=command.action, exc_info=second)
+        _End(CommandStatus.FAILED, error_description="plugcontrol cannot keep this answer").close(command)
 
 
 def keep_late(charge_point_id: int, reply: frames.CallResult | frames.CallError) -> None:
-    """An answer to a command that is over is kept beside its end; one to nothing of ours is in the log only."""
-    commands.keep_late_answer(charge_point_id, str(reply.unique_id), _words_of(reply))
+    """An answer to a command that is over is kept beside its end; one to nothing of ours is in the log only.
+
+    The end stays as it is, but after a refusal nothing is to follow any more.
+    """
+    number = str(reply.unique_id)
+    if commands.keep_late_answer(charge_point_id, number, _words_of(reply)):
+        command = Command.objects.get(pk=number)
+        end = _End.of(command, reply, "")
+        if end.status == CommandStatus.REJECTED or end.error_code:
+            effects.refused(command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,11 +296,12 @@ def _words_of(reply: frames.CallResult | frames.CallError) -> Any:
     try:
         return _storable_json(msgspec.json.decode(reply.payload))
     except (ValueError, RecursionError):
-        return journal.storable(reply.payload.decode("utf-8", "backslashreplace"))
+        return journal.kept(reply.payload.decode("utf-8", "backslashreplace"))
 
 
 def _storable_json(value: Any) -> Any:
-    """JSON that a database takes: huge ones as the beginning of their text."""
+    """JSON that a database takes: huge ones as the beginning of their text, without what is nested too deeply."""
+    value = masked(value)
     text = msgspec.json.encode(value).decode()
     return value if len(text) <= journal.MAX_TEXT else journal.storable(text)
 

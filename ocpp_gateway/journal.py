@@ -11,6 +11,8 @@ from stations.masking import mask_text
 from stations.models import Message
 
 MAX_TEXT = 100_000
+#: Beyond what is kept of a frame, for a secret that begins before the cut and is known by what follows it.
+_MARGIN = 10_000
 
 
 def record(
@@ -32,7 +34,7 @@ def record(
         kind=kind,
         action=storable(action)[:50],
         unique_id=storable(str(unique_id))[:100],
-        text=storable(mask_text(text)),
+        text=kept(text),
     )
 
 
@@ -41,10 +43,20 @@ def wants(*, is_error: bool) -> bool:
     return settings.MESSAGE_LOG == "all" or (is_error and settings.MESSAGE_LOG == "errors")
 
 
-def storable(text: str) -> str:
-    """Escape NUL and lone surrogates, which PostgreSQL refuses, and cut what is absurdly long."""
-    if len(text) > MAX_TEXT:
-        text = f"{text[:MAX_TEXT]}… ({len(text)} characters)"
+def kept(text: str) -> str:
+    """What is kept of JSON text, whole or torn. It is cut before it is masked: the rest would cost time for nothing."""
+    if len(text) <= MAX_TEXT + _MARGIN:
+        return storable(mask_text(text))
+    return storable(mask_text(text[: MAX_TEXT + _MARGIN]), len(text))
+
+
+def storable(text: str, length: int = 0) -> str:
+    """Escape NUL and lone surrogates, which PostgreSQL refuses, and cut what is absurdly long.
+
+    `length` is that of the whole where `text` is the beginning only.
+    """
+    if max(len(text), length) > MAX_TEXT:
+        text = f"{text[:MAX_TEXT]}… ({length or len(text)} characters)"
     if "\0" in text:
         text = text.replace("\0", "\\u0000")
     if not text.isascii():

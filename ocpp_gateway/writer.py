@@ -15,6 +15,7 @@ import contextlib
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -32,6 +33,8 @@ MAX_BATCH = 256
 MAX_WAIT_S = 0.005
 #: More waiting jobs than this and whoever submits waits too: back-pressure down to the stations' sockets.
 MAX_QUEUED = 4096
+#: Jobs that outlast an outage in memory; of more, the oldest are lost.
+MAX_KEPT = 1000
 PROBE_INTERVAL_S = 1.0
 #: A deadlock or a busy SQLite file is tried again before the database counts as away.
 ATTEMPTS = 3
@@ -47,12 +50,14 @@ class Job(Generic[T]):
 
     `run` reads and writes through Django and returns the result; it may run twice (a failed batch is rolled back and
     repeated), so it changes nothing outside the database. `failed` turns an exception of its own into a result, in a
-    transaction of its own. `names` lets services fetch for the whole batch at once.
+    transaction of its own. `names` lets services fetch for the whole batch at once. `outlasts` keeps a job that nobody
+    waits for while the database is away: it runs before any other when that is back.
     """
 
     run: Callable[[], T]
     failed: Callable[[Exception], T] | None = None
     names: Names | None = None
+    outlasts: bool = False
     future: asyncio.Future[T] | None = None
     queued_at: float = field(default_factory=time.monotonic)
 
@@ -74,6 +79,7 @@ class Writer:
         self._is_stopped = False
         self._in_hand: list[Job[Any]] = []
         self._memory: dict[str, Any] = {}
+        self._kept: deque[Job[Any]] = deque(maxlen=MAX_KEPT)
         self.away = False
 
     def start(self) -> None:
@@ -87,11 +93,24 @@ class Writer:
         return await job.future
 
     def post(self, job: Job[Any]) -> None:
-        """Queue a job nobody waits for: it is dropped silently while the database is away, and after `stop`."""
+        """Queue a job nobody waits for: it is dropped silently while the database is away, and after `stop`.
+
+        One that `outlasts` is dropped by `stop` only.
+        """
         if self.away or self._is_stopped:
             if job.future is not None:
                 job.future.set_exception(DatabaseAway())
+            elif job.outlasts:
+                self._keep(job)
             return
+        self._put(job)
+
+    def _keep(self, job: Job[Any]) -> None:
+        """Once: a job may be what the database breaks off at."""
+        job.outlasts = False
+        self._kept.append(job)
+
+    def _put(self, job: Job[Any]) -> None:
         self._unfinished += 1
         self._idle.clear()
         if self._unfinished >= MAX_QUEUED:
@@ -204,6 +223,8 @@ class Writer:
                     self._queue.put(None)
                     return
                 self._call_loop(self._deliver, [(job, None, DatabaseAway())])
+        # first: whoever finds the database back comes behind what was kept
+        self._call_loop(self._put_kept)
         self.away = False
         log.info("database back")
         self._call_loop(self._on_back)
@@ -216,11 +237,17 @@ class Writer:
 
     # On the event loop again.
 
+    def _put_kept(self) -> None:
+        while self._kept and not self._is_stopped:
+            self._put(self._kept.popleft())
+
     def _deliver(self, outcomes: list[_Outcome]) -> None:
         self._unfinished -= len(outcomes)
         if self._unfinished < MAX_QUEUED:
             self._room.set()
         for job, result, error in outcomes:
+            if job.outlasts and isinstance(error, DatabaseAway):
+                self._keep(job)
             if job.future is None or job.future.done():
                 continue
             if error is None:

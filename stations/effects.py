@@ -22,6 +22,8 @@ from .promises import TERMINAL, Facts, Promise, as_told, promise_of
 START_GRACE = timedelta(seconds=30)
 #: A change of availability that waits for a session to end.
 SCHEDULED_WITHIN = timedelta(hours=24)
+#: A job that is put off for longer is given up earlier: its date may be any, up to the year 9999.
+PUT_OFF_WITHIN = timedelta(days=365)
 MAX_STEPS = 50
 _NO_EFFECT: dict[str, Any] = {
     "effect_status": EffectStatus.NONE,
@@ -162,7 +164,8 @@ def _connection_time_out(charge_point_id: int) -> timedelta | None:
 
 def _latest(moments: list[str | None], at: datetime) -> datetime:
     known = [parse_datetime(text) for text in moments if text is not None]
-    return max([at, *(moment for moment in known if moment is not None and timezone.is_aware(moment))])
+    latest = max([at, *(moment for moment in known if moment is not None and timezone.is_aware(moment))])
+    return min(latest, at + PUT_OFF_WITHIN)
 
 
 def _for_retries(command: Command) -> timedelta:

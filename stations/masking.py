@@ -7,13 +7,18 @@ import re
 from typing import Any
 
 MASK = "***"
+#: Lists and objects in each other; no message of OCPP has ten levels. What is deeper is not kept: it could not be
+#: looked through, nor stored, without running out of stack.
+MAX_DEPTH = 64
+TOO_DEEP = f"{MASK} (nested too deeply)"
 _SECRET_NAME = re.compile(r"password|passwd|passphrase|authorizationkey|secret|token", re.IGNORECASE)
 #: Up to the last @ before the path: people put one into passwords without escaping it.
 _USER_INFO = re.compile(r"(?<=://)([^/\s:@\"]*:)?[^/\s\"]+(?=@[^@/\s\"]*)")
+#: No character that begins a match may stand within one, or hostile text costs the square of its length.
 _SECRET_PARAMETER = re.compile(
-    r"([?&][^=&\s\"]{0,60}(?:password|passwd|secret|token|signature|sig)[^=&\s\"]{0,60}=)[^&\s\"#]+", re.IGNORECASE
+    r"([?&][^?=&\s\"]{0,60}(?:password|passwd|secret|token|signature|sig)[^?=&\s\"]{0,60}=)[^&\s\"#]+", re.IGNORECASE
 )
-_MASKED_ADDRESS = re.compile(r"://[^/\s@]*\*\*\*@|[?&][^=&\s]+=\*\*\*(?:[&#]|$)")
+_MASKED_ADDRESS = re.compile(r"://[^/\s@]*\*\*\*@|[?&][^?=&\s]+=\*\*\*(?:[&#]|$)")
 #: For torn text; bounded, so that hostile text costs no more than its length.
 _SECRET_KEY_VALUE = re.compile(
     r'("key"\s*:\s*"[^"]{0,60}(?:password|passwd|passphrase|authorizationkey|secret|token)[^"]{0,60}"'
@@ -30,15 +35,21 @@ def is_secret_key(key: str) -> bool:
 
 def masked(value: Any) -> Any:
     """A copy of a JSON value that may be kept: the value beside a secret key, and credentials in addresses, hidden."""
+    return _masked(value, 0)
+
+
+def _masked(value: Any, depth: int) -> Any:
     match value:
+        case dict() | list() if depth >= MAX_DEPTH:
+            return TOO_DEEP
         case dict():
             hides_value = isinstance(value.get("key"), str) and is_secret_key(value["key"])
             return {
-                name: MASK if hides_value and name == "value" and member else masked(member)
+                name: MASK if hides_value and name == "value" and member else _masked(member, depth + 1)
                 for name, member in value.items()
             }
         case list():
-            return [masked(item) for item in value]
+            return [_masked(item, depth + 1) for item in value]
         case str():
             return _mask_addresses(value)
         case _:
@@ -47,20 +58,23 @@ def masked(value: Any) -> Any:
 
 def is_masked(value: Any) -> bool:
     """Whether a secret is missing from a payload, so that it cannot be sent again."""
-    match value:
-        case dict():
-            hidden = isinstance(value.get("key"), str) and is_secret_key(value["key"]) and value.get("value") == MASK
-            return hidden or any(is_masked(member) for member in value.values())
-        case list():
-            return any(is_masked(item) for item in value)
-        case str():
-            return _MASKED_ADDRESS.search(value) is not None
-        case _:
-            return False
+    values = [value]
+    while values:
+        match values.pop():
+            case dict() as members:
+                key = members.get("key")
+                if isinstance(key, str) and is_secret_key(key) and members.get("value") == MASK:
+                    return True
+                values += members.values()
+            case list() as items:
+                values += items
+            case str() as text if text == TOO_DEEP or _MASKED_ADDRESS.search(text):
+                return True
+    return False
 
 
 def mask_text(text: str) -> str:
-    """JSON text, whole or torn, that may be kept; returned as it is where it holds no secret."""
+    """JSON text, whole or torn, that may be kept; returned as it is where it holds no secret. Never raises."""
     if not ("://" in text or ('"key"' in text and _SECRET_NAME.search(text))):
         return text
     try:

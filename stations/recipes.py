@@ -27,6 +27,7 @@ from .models import (
     RecipeRun,
     StationModel,
 )
+from .one_by_one import each
 from .templates import is_same
 
 State = RecipeRun.State
@@ -106,7 +107,7 @@ def _supersede(run: RecipeRun, now: datetime) -> None:
 def advance_all(now: datetime) -> int:
     """Take every run a step further that can go on; how many did. For the clock."""
     due = RecipeRun.objects.filter(ended_at=None, booted_at__lte=now - SETTLE_TIME)
-    return sum(advance(pk, now) for pk in due.order_by("pk").values_list("pk", flat=True))
+    return each(due.order_by("pk").values_list("pk", flat=True), lambda pk: advance(pk, now))
 
 
 @transaction.atomic

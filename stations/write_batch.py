@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
+from django.db import transaction
 from django.db.models import Model
 
 from . import bulk
@@ -96,9 +97,33 @@ class WriteBatch:
         self._write_changes()
         for (model, key, amounts), increments in self._increments.items():
             bulk.add_up(model, key, amounts, [increments[values] for values in sorted(increments)])
+        for changed in self._changed:
+            self._expected.pop(changed, None)  # it holds, and the row is locked now
         self._new.clear()
         self._changed.clear()
         self._increments.clear()
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Write what the body collects at its end; if it raises, nothing of it stays, neither rows nor what was read.
+
+        What was collected before is written first, so that it is not lost with it.
+        """
+        self.flush()
+        try:
+            with transaction.atomic():
+                yield
+                self.flush()
+        except BaseException:
+            self._forget()
+            raise
+
+    def _forget(self) -> None:
+        """Drop what was read with what was to be written: the instances may have been changed."""
+        for collected in (self._new, self._changed, self._expected, self._increments, self._shared, self._before_flush):
+            collected.clear()
+        if self.memory is not None:
+            self.memory.clear()
 
     def _write_changes(self) -> None:
         groups: dict[tuple[type[Model], tuple[str, ...], tuple[str, ...]], list[bulk.Row]] = {}

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
-from django.db import transaction
+from django.db import InterfaceError, OperationalError
 
 from ocpp_gateway.calls import IncomingCall
+from stations.write_batch import Stale, joined_batch
 
 from . import schneider_electric
 from .messages.data_transfer import DataTransferRequest, DataTransferResponse
@@ -44,18 +45,22 @@ def answer(call: IncomingCall[DataTransferRequest]) -> DataTransferResponse:
     handle = _named(vendor.messages, call.request.message_id or "")
     if handle is None:
         return DataTransferResponse(status="UnknownMessageId")
-    try:
-        with transaction.atomic():
-            return handle(call)
-    except Exception as error:  # a vendor's message may hold anything, and its handler may be anybody's
-        log.error(
-            "vendor handler failed",
-            charge_point=call.charge_point.identity,
-            vendor_id=call.request.vendor_id,
-            message_id=call.request.message_id,
-            exc_info=error,
-        )
-        return DataTransferResponse(status="Rejected")
+    with joined_batch() as batch:
+        batch.flush()  # what is wrong with the others' rows is not the handler's fault
+        try:
+            with batch.savepoint():
+                return handle(call)
+        except (Stale, OperationalError, InterfaceError):
+            raise  # nor is this: the batch runs again
+        except Exception as error:  # a vendor's message may hold anything, and its handler may be anybody's
+            log.error(
+                "vendor handler failed",
+                charge_point=call.charge_point.identity,
+                vendor_id=call.request.vendor_id,
+                message_id=call.request.message_id,
+                exc_info=error,
+            )
+            return DataTransferResponse(status="Rejected")
 
 
 def _named(table: Mapping[str, T], name: str) -> T | None:

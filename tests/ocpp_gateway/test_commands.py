@@ -1,16 +1,18 @@
 """Our CALLs: stored before they leave, one at a time, and each with an end."""
 
 import asyncio
+import json
+import logging
 from datetime import timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from ocpp_gateway import dispatch
 from stations import commands, waiting
-from stations.models import ChargePoint, Command, CommandStatus, Message
+from stations.models import ChargePoint, Command, CommandStatus, EffectStatus, Message
 from tests.conftest import make_station
 
 SECRET = {"key": "AuthorizationKey", "value": "0001020304050607FFFFFFFFFFFFFFFF"}
@@ -82,6 +84,56 @@ async def test_an_answer_out_of_shape(cp, send, ended, frame, answer):
     assert (row.status, row.answer) == (CommandStatus.FAILED, answer)
 
 
+def nested(text, depth=600):
+    return "[" * depth + f'"{text}"' + "]" * depth
+
+
+@pytest.mark.parametrize("text", ["x", "ftp://anna:s3cret@h/f"])
+@pytest.mark.parametrize(
+    ("frame", "status"),
+    [
+        ('[3,"%s",{"status":"Accepted","x":%s}]', CommandStatus.ACCEPTED),
+        ('[3,"%s",{"status":"Accepted","status":%s}]', CommandStatus.FAILED),
+        ('[3,"%s",%s]', CommandStatus.FAILED),
+        ('[4,"%s","GenericError","",{"x":%s}]', CommandStatus.FAILED),
+    ],
+)
+async def test_an_answer_nested_deeply(cp, send, ended, stored, caplog, frame, status, text):
+    command = await send()
+    call = await cp.expects("TriggerMessage", **TRIGGER)
+    await cp.send_text(frame % (call.unique_id, nested(text)))
+    row = await ended(command)
+    assert row.status == status
+    assert "s3cret" not in json.dumps(row.answer)
+    logged = await stored(lambda: Message.objects.get(unique_id=call.unique_id, direction="in"))
+    assert "s3cret" not in logged.text
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_a_late_answer_nested_deeply(cp, send, ended, stored):
+    command = await send(timeout_s=0)
+    call = await cp.expects("TriggerMessage", **TRIGGER)
+    await ended(command)
+    await cp.send_text(f'[4,"{call.unique_id}","GenericError","",{{"x":{nested("x")}}}]')
+    await cp.call("Heartbeat")
+    assert (await stored(lambda: Command.objects.get(pk=command.pk))).late_answer["errorCode"] == "GenericError"
+
+
+async def test_an_answer_that_cannot_be_kept_ends_its_command(cp, send, ended, monkeypatch):
+    logged = []
+
+    def fail(*_):
+        raise ArithmeticError("no coffee")
+
+    monkeypatch.setattr(dispatch._End, "of", fail)
+    monkeypatch.setattr(dispatch.log, "error", lambda event, **facts: logged.append(event))
+    command = await send()
+    await (await cp.expects("TriggerMessage", **TRIGGER)).replies(status="Accepted")
+    row = await ended(command)
+    assert (row.status, row.error_description) == (CommandStatus.FAILED, "plugcontrol cannot keep this answer")
+    assert logged == ["answer not used", "answer not kept"]
+
+
 async def test_a_callerror_out_of_shape(cp, send, ended):
     command = await send()
     call = await cp.expects("TriggerMessage", **TRIGGER)
@@ -146,6 +198,45 @@ async def test_an_action_we_cannot_send_yet(cp, send, ended):
     assert (await ended(command)).status == CommandStatus.UNDELIVERED
 
 
+async def test_an_update_in_the_year_9999_holds_up_nothing(cp, send, ended):
+    payload = {"location": "ftp://h/f", "retrieveDate": "9999-12-31T12:00:00Z"}
+    update, next_one = await send(payload, action="UpdateFirmware"), await send()
+    await (await cp.expects("UpdateFirmware", **payload)).replies()
+    await (await cp.expects("TriggerMessage", **TRIGGER)).replies(status="Accepted")
+    assert [(await ended(row)).status for row in (update, next_one)] == [CommandStatus.ACCEPTED] * 2
+
+
+async def test_a_command_that_cannot_be_claimed_holds_up_nothing(cp, send, ended, monkeypatch):
+    logged, expected = [], commands.effects.expected
+
+    def fails_for_resets(command, at):
+        if command.action == "Reset":
+            raise ArithmeticError("no coffee")
+        return expected(command, at)
+
+    monkeypatch.setattr(commands.effects, "expected", fails_for_resets)
+    monkeypatch.setattr(dispatch.log, "error", lambda event, **facts: logged.append((event, facts["action"])))
+    guilty, next_one = await send({"type": "Soft"}, action="Reset"), await send()
+    await (await cp.expects("TriggerMessage", **TRIGGER)).replies(status="Accepted")
+    row = await ended(guilty)
+    assert (row.status, row.sent_at) == (CommandStatus.UNDELIVERED, None)
+    assert row.error_description == "plugcontrol cannot write this command"
+    assert (await ended(next_one)).status == CommandStatus.ACCEPTED
+    assert logged == [("command not written", "Reset")]
+
+
+async def test_a_database_that_goes_away_closes_no_command(station, stored, monkeypatch):
+    def goes_away(command, at):
+        raise OperationalError("server closed the connection unexpectedly")
+
+    await ChargePoint.objects.aupdate(connection="c")
+    command = await Command.objects.acreate(charge_point=station, action="TriggerMessage", payload=TRIGGER)
+    monkeypatch.setattr(commands.effects, "expected", goes_away)
+    with pytest.raises(OperationalError):
+        await stored(lambda: transaction.atomic(dispatch.prepare)(station.pk, "c"))
+    assert (await stored(lambda: Command.objects.get(pk=command.pk))).status == CommandStatus.QUEUED
+
+
 async def test_a_lost_bell(cp, station, gateway, ended):
     command = await Command.objects.acreate(charge_point=station, action="TriggerMessage", payload=TRIGGER)
     await gateway._ring_again()
@@ -208,6 +299,25 @@ async def test_a_late_callerror(cp, send, ended, stored):
     await cp.call("Heartbeat")
     row = await stored(lambda: Command.objects.get(pk=late.pk))
     assert row.late_answer == {"errorCode": "InternalError", "errorDescription": "too slow", "errorDetails": {}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "effect"),
+    [
+        ([3, {"status": "Accepted"}], EffectStatus.AWAITED),
+        ([3, {"status": "Rejected"}], EffectStatus.NONE),
+        ([4, "NotSupported", "", {}], EffectStatus.NONE),
+    ],
+)
+async def test_after_a_late_refusal_nothing_is_awaited(cp, send, ended, stored, answer, effect):
+    late = await send({"type": "Soft"}, action="Reset", timeout_s=0)
+    call = await cp.expects("Reset", type="Soft")
+    assert (await ended(late)).effect_status == EffectStatus.AWAITED
+    kind, *rest = answer
+    await cp.send([kind, call.unique_id, *rest])
+    await cp.call("Heartbeat")
+    row = await stored(lambda: Command.objects.get(pk=late.pk))
+    assert (row.status, row.effect_status, row.late_answer is None) == (CommandStatus.TIMED_OUT, effect, False)
 
 
 async def test_an_answer_on_the_next_socket_is_late(cp, connect, station, send, ended, stored):

@@ -1,8 +1,11 @@
 """Frames on the wire: one reply to every readable CALL, silence where none is due, and the log of it all."""
 
+import json
+
 import pytest
 from asgiref.sync import sync_to_async
 
+from ocpp_gateway import dispatch, journal
 from stations import services
 from stations.masking import mask_text
 from stations.models import Connector, Message, Repair, StatusRecord
@@ -177,6 +180,45 @@ async def test_nul_and_surrogates_reach_the_log_escaped(cp, stored):
 )
 def test_secrets_are_masked(text, masked):
     assert mask_text(text) == masked
+
+
+@pytest.mark.parametrize("text", ["x", "ftp://anna:s3cret@h/f"])
+@pytest.mark.parametrize("action", ["Heartbeat", "StatusNotification", "DataTransfer"])
+async def test_a_call_nested_deeply_is_answered_and_logged(cp, stored, text, action):
+    payload = {**STATUS, "vendorId": "x"} if action == "StatusNotification" else {"vendorId": "x"}
+    lists = "[" * 600 + f'"{text}"' + "]" * 600
+    frame = json.dumps([2, "deep", action, {**payload, "data": "#"}]).replace('"#"', lists)
+    await cp.send_text(frame)
+    assert (await cp.answer_to("deep"))[0] == 3
+    rows = await stored(lambda: list(Message.objects.filter(unique_id="deep").order_by("pk")))
+    assert [row.direction for row in rows] == ["in", "out"]
+    assert "s3cret" not in rows[0].text
+    assert rows[0].text == frame or text != "x"
+
+
+async def test_a_call_is_answered_though_its_log_fails(cp, gateway, monkeypatch):
+    logged = []
+
+    def fail(*_arguments, **_facts):
+        raise ArithmeticError("no coffee")
+
+    monkeypatch.setattr(dispatch.journal, "record", fail)
+    monkeypatch.setattr(dispatch.log, "error", lambda event, **facts: logged.append(event))
+    await cp.send([2, "unlogged", "StatusNotification", STATUS])
+    assert (await cp.answer_to("unlogged"))[:3] == [4, "unlogged", "InternalError"]
+    assert logged == ["handler failed", "message not logged"]
+
+
+async def test_a_long_frame_is_cut_before_it_is_masked(cp, stored, monkeypatch):
+    seen = []
+    monkeypatch.setattr(journal, "mask_text", lambda text: seen.append(len(text)) or mask_text(text))
+    data = "://" + "?" * 1_000_000
+    await cp.send([2, "long", "Heartbeat", {"data": data}])
+    assert (await cp.answer_to("long"))[0] == 3
+    row = await stored(lambda: Message.objects.get(unique_id="long", direction="in"))
+    assert max(seen) <= 110_000
+    assert row.text[:100_000] == json.dumps([2, "long", "Heartbeat", {"data": data}])[:100_000]
+    assert row.text.endswith("… (1000041 characters)")
 
 
 async def test_repairs_are_counted(cp, stored):

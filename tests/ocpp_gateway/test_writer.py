@@ -3,11 +3,14 @@
 import asyncio
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.db import OperationalError, transaction
 
+from ocpp_gateway import dispatch
 from ocpp_gateway import writer as writer_module
 from ocpp_gateway.writer import DatabaseAway, Job
-from stations.models import Site
+from stations.commands import queue_command
+from stations.models import CommandStatus, Site
 from transactions.models import IdTag
 
 
@@ -88,6 +91,46 @@ async def test_stations_come_back_with_the_database(station, connect, gateway, m
     monkeypatch.setattr(writer_module, "_is_reachable", lambda: True)
     await asyncio.wait_for(back.wait(), 5)
     assert (await connect()).status == 101
+
+
+async def test_an_answer_outlasts_an_outage(cp, station, connect, gateway, monkeypatch, ended):
+    monkeypatch.setattr(writer_module, "PROBE_INTERVAL_S", 0.02)
+    command = await sync_to_async(queue_command)(station, "ClearCache", {})
+    call = await cp.expects("ClearCache")
+    settle, is_gone = dispatch.settle, [True]
+
+    def goes_away(*arguments):
+        if is_gone:
+            raise OperationalError("gone")
+        settle(*arguments)
+
+    monkeypatch.setattr(dispatch, "settle", goes_away)
+    monkeypatch.setattr(writer_module, "_is_reachable", lambda: not is_gone)
+    await call.replies(status="Accepted")
+    assert await cp.closes() == 1012
+    back = asyncio.Event()
+    gateway.writer._on_back = back.set
+    is_gone.clear()
+    await asyncio.wait_for(back.wait(), 5)
+    await connect(station.identity)
+    row = await ended(command)
+    assert (row.status, row.answer) == (CommandStatus.ACCEPTED, {"status": "Accepted"})
+
+
+async def test_a_job_at_which_the_database_breaks_off_is_kept_once(gateway, monkeypatch):
+    monkeypatch.setattr(writer_module, "PROBE_INTERVAL_S", 0.02)
+    attempts, backs, back = [], [], asyncio.Event()
+
+    def gone():
+        attempts.append(1)
+        raise OperationalError("program limit exceeded")
+
+    gateway.writer._on_back = lambda: backs.append(1) or (len(backs) == 2 and back.set())
+    gateway.writer.post(Job(gone, outlasts=True))
+    await asyncio.wait_for(back.wait(), 5)
+    assert await gateway.writer.submit(Job(store("goes on"))) == "goes on"
+    assert not gateway.writer._kept
+    assert len(attempts) == 2 * (1 + writer_module.ATTEMPTS)
 
 
 async def test_a_job_without_a_word_for_its_failure_passes_it_on(gateway):

@@ -351,6 +351,12 @@ def test_an_update_may_be_for_later(told: Any) -> None:
     assert awaited_s(command) == pytest.approx(2 * 86400 + 120, abs=2)
 
 
+@pytest.mark.parametrize("moment", ["9999-12-31T12:00:00Z", "9999-12-31T23:59:59-14:00"])
+def test_an_update_that_never_comes_is_given_up(told: Any, moment: str) -> None:
+    command = told("UpdateFirmware", {"location": "ftp://h/f", "retrieveDate": moment})
+    assert awaited_s(command) == pytest.approx(366 * 86400, abs=2)
+
+
 def test_nothing_to_upload(told: Any) -> None:
     assert effect_of(told("GetDiagnostics", {"location": "ftp://h/"}, answer={})) == (EffectStatus.NONE, {})
 

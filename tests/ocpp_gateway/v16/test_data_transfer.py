@@ -3,12 +3,18 @@
 import json
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError, transaction
+from django.utils import timezone
 
+from ocpp_gateway.calls import IncomingCall
+from ocpp_gateway.frames import Repaired
 from ocpp_gateway.v16 import vendors
-from ocpp_gateway.v16.messages.data_transfer import DataTransferResponse
+from ocpp_gateway.v16.messages.data_transfer import DataTransferRequest, DataTransferResponse
 from ocpp_gateway.v16.vendors import VENDORS, VendorHandler
-from stations.models import Connector, Message, Site, StatusRecord
+from stations.connectors import get_connector
+from stations.models import Connector, Message, Repair, Site, StatusRecord
+from stations.services import count_repairs, record_status
+from stations.write_batch import insert, write_batch
 from tests.scenarios.speech import errors_of, repairs
 
 UNKNOWN = {"status": "UnknownVendorId"}
@@ -97,6 +103,92 @@ async def test_a_handler_that_fails_is_rejected_and_leaves_nothing(cp, acme, sto
     assert not await stored(Site.objects.exists)
     [(event, facts)] = logged
     assert (event, facts["charge_point"], type(facts["exc_info"])) == ("vendor handler failed", "CP1", error)
+
+
+def record(station, status):
+    now = timezone.now()
+    facts = {"connector_id": 1, "error_code": "NoError", "reported_at": None, "received_at": now}
+    return record_status(station, status=status, **facts)
+
+
+def half_record(call):
+    record(call.charge_point, "Faulted")
+    raise ValueError("no coffee")
+
+
+def half_count(call):
+    count_repairs(call.charge_point.pk, "DataTransfer", (Repaired("json", "$"),), at=call.received_at)
+    raise ValueError("no coffee")
+
+
+def collect_nonsense(call):
+    insert(StatusRecord, connector_id=-1, status=None, reported_at=None)
+    return DataTransferResponse(status="Accepted")
+
+
+def go_away(_call):
+    raise OperationalError("server closed the connection unexpectedly")
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """`asked(station, handler)`: the answer to a message with this handler."""
+
+    def asked(station, handler):
+        monkeypatch.setitem(VENDORS, "com.acme", VendorHandler({"": handler}))
+        return vendors.answer(IncomingCall(station, DataTransferRequest(vendor_id="com.acme"), (), timezone.now()))
+
+    return asked
+
+
+@pytest.mark.parametrize("handler", [half_record, half_count, collect_nonsense])
+async def test_what_a_failing_handler_collected_is_not_written(station, stored, asked, handler):
+    def together():
+        with transaction.atomic(), write_batch([], {}):
+            record(station, "Available")
+            assert asked(station, handler).status == "Rejected"
+            record(station, "Preparing")
+
+    await stored(together)
+    assert await stored(lambda: list(StatusRecord.objects.order_by("pk").values_list("status", flat=True))) == [
+        "Available",
+        "Preparing",
+    ]
+    assert (await stored(lambda: Connector.objects.get(connector_id=1))).status == "Preparing"
+    assert not await stored(Repair.objects.exists)
+
+
+async def test_a_failing_handlers_changes_do_not_come_back_with_the_batch(station, stored, asked):
+    def together():
+        with transaction.atomic(), write_batch():
+            record(station, "Available")
+            asked(station, half_record)
+            assert get_connector(station.pk, 1).status == "Available"
+
+    await stored(together)
+    assert (await stored(lambda: Connector.objects.get(connector_id=1))).status == "Available"
+
+
+async def test_a_handlers_changes_join_those_of_the_batch(station, stored, asked):
+    def accept(call):
+        record(call.charge_point, "Charging")
+        return DataTransferResponse(status="Accepted")
+
+    def together():
+        with transaction.atomic(), write_batch():
+            record(station, "Available")
+            assert asked(station, accept).status == "Accepted"
+            assert get_connector(station.pk, 1).status == "Charging"
+            record(station, "Finishing")
+
+    await stored(together)
+    assert (await stored(lambda: Connector.objects.get(connector_id=1))).status == "Finishing"
+    assert await stored(StatusRecord.objects.count) == 3
+
+
+async def test_a_database_that_goes_away_is_not_the_handlers_fault(station, stored, asked):
+    with pytest.raises(OperationalError):
+        await stored(lambda: asked(station, go_away))
 
 
 async def test_what_was_said_is_in_the_log_whoever_understood_it(cp, acme, stored):
