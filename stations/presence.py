@@ -39,7 +39,9 @@ def connect(charge_point_id: int, line: Line, *, at: datetime) -> None:
     The station may not come back with a lower security profile (white paper A05), so its minimum rises with the line.
     Raises ChargePoint.DoesNotExist if the station was deleted since its handshake began.
     """
-    station = ChargePoint.objects.select_for_update(of=("self",)).select_related("gateway").get(pk=charge_point_id)
+    # no_key: a key lock would wait for every transaction that has stored something of the station's
+    stations = ChargePoint.objects.select_for_update(of=("self",), no_key=True)
+    station = stations.select_related("gateway").get(pk=charge_point_id)
     if station.connection and station.gateway is not None:
         bell.ring(
             station.gateway.channel,

@@ -2,7 +2,8 @@
 
 While a session runs the limit is a TxProfile and ends with it; without one it is the connector's TxDefaultProfile and
 holds until it is lifted. Never a ChargePointMaxProfile: what changes every few minutes would wear out the station's
-flash. Each connector has one profile id, so a limit replaces the one before and lifting needs no memory.
+flash. Each connector has one profile id, so a limit replaces the one before and lifting needs no memory. That goes for
+a standing limit too: one set during a session takes its place, and when the session ends there is none.
 """
 
 from __future__ import annotations
@@ -49,12 +50,12 @@ def limit_connector(
     """Send one limit, in amperes per phase or in watts over all phases; 0 pauses. Connector 0 stands for all.
 
     It goes out in a unit that the station takes (ChargingScheduleAllowedChargingRateUnit), converted at 230 V and
-    `phases` (1 to 3, three if nobody says), rounded down to a tenth. Raises LimitRefused.
+    `phases` (1 to 3, three if nobody says), rounded down to a tenth. During a session it replaces a standing limit of
+    ours for good, not only until the session ends. Raises LimitRefused.
     """
     unit, amount = _wanted(amperes, watts, phases)
     unit, amount = _in_unit_of(connector, unit, amount, phases or DEFAULT_PHASES)
-    if unit == "A" and 0 < amount < LEAST_AMPERES:
-        raise LimitRefused(_("%(amperes)s A is less than the 6 A a car needs; 0 pauses.") % {"amperes": amount})
+    _check_bounds(unit, amount)
     payload = {"connectorId": connector.connector_id, "csChargingProfiles": _profile(connector, unit, amount, phases)}
     return queue_command(
         connector.charge_point, "SetChargingProfile", payload, origin=origin, idempotency_key=idempotency_key
@@ -79,10 +80,18 @@ def _wanted(amperes: Decimal | float | None, watts: Decimal | float | None, phas
     if phases not in (None, 1, 2, 3):
         raise LimitRefused(_("A connector has one, two or three phases."))
     unit: Unit = "W" if amperes is None else "A"
-    amount, most = Decimal(str(watts if amperes is None else amperes)), MOST_WATTS if unit == "W" else MOST_AMPERES
+    amount = Decimal(str(watts if amperes is None else amperes))
+    _check_bounds(unit, amount)
+    return unit, amount
+
+
+def _check_bounds(unit: Unit, amount: Decimal) -> None:
+    """What was asked for, before it is converted and rounded, and what is sent."""
+    most = MOST_WATTS if unit == "W" else MOST_AMPERES
     if not (amount.is_finite() and 0 <= amount <= most):
         raise LimitRefused(_("A limit is between 0 and %(most)s %(unit)s.") % {"most": most, "unit": unit})
-    return unit, amount
+    if unit == "A" and 0 < amount < LEAST_AMPERES:
+        raise LimitRefused(_("%(amperes)s A is less than the 6 A a car needs; 0 pauses.") % {"amperes": amount})
 
 
 def _in_unit_of(connector: Connector, unit: Unit, amount: Decimal, phases: int) -> tuple[Unit, Decimal]:

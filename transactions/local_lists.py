@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, F, Max, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -23,6 +23,7 @@ from stations.models import (
     CommandStatus,
     RegistrationStatus,
 )
+from stations.one_by_one import each
 
 from . import listed_tags, publication
 from .models import LocalList
@@ -35,6 +36,8 @@ LONGEST_PAUSE = timedelta(hours=1)
 #: An emptied list is worth waiting for: until then the station lets in whom it knows.
 EMPTY_WITHIN = timedelta(days=7)
 CONFLICT_PAUSE = timedelta(minutes=1)
+#: Whole lists of this time count against one more where a station goes on to complain.
+CONFLICT_MEMORY = timedelta(days=1)
 _NEVER_SENT = (CommandStatus.UNDELIVERED, CommandStatus.CANCELLED, CommandStatus.EXPIRED)
 _NOT_SUPPORTED_CODES = frozenset({"NotSupported", "NotImplemented"})
 
@@ -154,18 +157,31 @@ def list_answered(command: Command, status: str) -> None:
 
 
 def report_conflict(charge_point: ChargePoint) -> None:
-    """The station's list contradicts our verdicts (errorCode LocalListConflict, §3.5.3): it gets the whole again."""
+    """The station's list contradicts our verdicts (errorCode LocalListConflict, §3.5.3): it gets the whole again.
+
+    A station that complains whatever it gets is answered less and less: the more whole lists it got in the last day,
+    the longer its complaints pass unheard. They do not hold up what changes meanwhile.
+    """
+    now = timezone.now()
     on = LocalList.objects.filter(charge_point=charge_point.pk).exclude(state=State.OFF)
-    again_at = timezone.now() + CONFLICT_PAUSE  # a station that complains at every start is not answered each time
+    if not on.exclude(state=State.PENDING, reason=Reason.CONFLICT).exists() or _got_the_whole_lately(charge_point, now):
+        return
+    again_at = now + CONFLICT_PAUSE  # several complaints at once are one
     on.update(
         state=State.PENDING,
-        state_at=timezone.now(),
+        state_at=now,
         reason=Reason.CONFLICT,
         detail="",
         revision=None,
         target=None,
         not_before=again_at,
     )
+
+
+def _got_the_whole_lately(charge_point: ChargePoint, now: datetime) -> bool:
+    sent = Command.objects.filter(charge_point=charge_point.pk, action="SendLocalList", payload__updateType="Full")
+    whole = sent.filter(sent_at__gt=now - CONFLICT_MEMORY).aggregate(count=Count("pk"), last=Max("sent_at"))
+    return bool(whole["count"]) and now - whole["last"] < _pause(whole["count"])
 
 
 # By the clock
@@ -183,7 +199,7 @@ def publish_due(now: datetime) -> int:
         state=State.PENDING, state_at=now, reason=Reason.NONE, detail=""
     )
     stations = list(_due(now).values_list("charge_point_id", flat=True)[:STATIONS_PER_ROUND])
-    return sum(_turn_to(station, now) for station in stations)
+    return each(stations, lambda station: _turn_to(station, now))
 
 
 def _due(now: datetime) -> QuerySet[LocalList]:
@@ -199,13 +215,13 @@ def _due(now: datetime) -> QuerySet[LocalList]:
 @transaction.atomic
 def _turn_to(charge_point_id: int, now: datetime) -> bool:
     local_list = _locked(charge_point_id)
+    if not _due(now).filter(pk=local_list.pk).exists():  # while we waited for its lock, another process turned to it
+        return False
     command = local_list.command
     if command is not None:
-        if not command.is_final:
-            return False
         local_list.command = None
         _take_silence(local_list, command, now)
-    elif local_list.is_on:
+    else:
         if local_list.state != State.PENDING:
             local_list.move(State.PENDING)
         publication.ask(local_list, SYSTEM)
@@ -218,6 +234,7 @@ def _take_silence(local_list: LocalList, command: Command, now: datetime) -> Non
     if command.error_code in _NOT_SUPPORTED_CODES:
         publication.stop(local_list, State.NOT_SUPPORTED, Reason.ANSWER, _said(command))
     elif command.error_code and command.action == "GetLocalListVersion":
+        local_list.asked_at = command.closed_at or now  # it was asked, and will be again after its next boot
         publication.begin(local_list, None, _origin_of(command))
     elif command.error_code:
         publication.repeat_or_stop(local_list, _said(command), _origin_of(command))
@@ -249,8 +266,11 @@ def _take_note_of(command: Command, local_list: LocalList) -> None:
 
 
 def _locked(charge_point_id: int) -> LocalList:
-    """The station's list, for one process at a time; within a transaction."""
-    rows = LocalList.objects.select_for_update(of=("self",)).select_related("charge_point", "command")
+    """The station's list, for one process at a time; within a transaction.
+
+    Its command is read when it is wanted: a joined row would be the one from before we had the lock.
+    """
+    rows = LocalList.objects.select_for_update(of=("self",)).select_related("charge_point")
     return rows.get(charge_point=charge_point_id)
 
 

@@ -13,9 +13,10 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from stations.commands import SYSTEM, CommandRefused, Origin, cancel_command, queue_command
+from stations.commands import LONGEST_WAIT, SYSTEM, CommandRefused, Origin, cancel_command, queue_command
 from stations.connectors import get_connector
 from stations.models import OPEN_STATUSES, ChargePoint, Command, Connector
+from stations.one_by_one import each
 from stations.write_batch import WriteBatch, joined_batch
 
 from . import station_keys
@@ -29,6 +30,10 @@ EXPIRY_GRACE = timedelta(seconds=60)
 CLOCK_TOLERANCE = timedelta(minutes=5)
 #: A start from a queue may still use a reservation that we called expired meanwhile.
 USABLE_AFTER_EXPIRY = timedelta(days=1)
+#: Who needs a connector for longer takes it out of service.
+LONGEST = timedelta(days=366)
+#: "For ever", as an expert may say it, and as the station keeps it: the last day that exists in every time zone.
+FOR_EVER = datetime(9999, 12, 30, tzinfo=UTC)
 
 Status = Reservation.Status
 
@@ -57,8 +62,8 @@ def reserve(
     """Ask the station to keep a connector, or any of its connectors if `target` is the station itself.
 
     The row is REQUESTED until the station has answered; REFUSED at once if it is offline. `parent_id_tag` defaults to
-    the tag's group. Raises NotReservable for a tag that may not charge, an end that is not in the future, or a
-    connector that is reserved already; whether it is free is for the station to say.
+    the tag's group. Raises NotReservable for a tag that may not charge, an end that is not in the future or more than
+    a year away, or a connector that is reserved already; whether it is free is for the station to say.
     """
     connector = get_connector(target.pk, 0) if isinstance(target, ChargePoint) else target
     group = check(connector, id_tag, expires_at)
@@ -78,6 +83,8 @@ def check(connector: Connector, id_tag: str, expires_at: datetime) -> str:
     now = timezone.now()
     if expires_at <= now:
         raise NotReservable("expires_at", _("A reservation ends in the future."))
+    if expires_at - now > LONGEST:
+        raise NotReservable("expires_at", _("A reservation ends within a year."))
     group = _checked_tag(id_tag, now)
     _check_free(connector, now)
     return group
@@ -102,7 +109,8 @@ def cancel(reservation: Reservation, *, origin: Origin = SYSTEM) -> Command | No
 def _cancel_at_station(reservation: Reservation, origin: Origin) -> Command:
     payload = {"reservationId": reservation.reservation_id}
     station = reservation.connector.charge_point
-    until = max(reservation.expires_at, timezone.now() + EXPIRY_GRACE)
+    now = timezone.now()
+    until = min(max(reservation.expires_at, now + EXPIRY_GRACE), now + LONGEST_WAIT)
     return queue_command(station, "CancelReservation", payload, origin=origin, valid_until=until)
 
 
@@ -181,7 +189,7 @@ def answered(
             connector=get_connector(command.charge_point_id, connector_id),
             id_tag=id_tag,
             parent_id_tag=parent_id_tag,
-            expires_at=expires_at,
+            expires_at=min(expires_at, FOR_EVER),
             answer=status,
             command=command,
         )
@@ -239,14 +247,18 @@ def _usable_of(stations: set[int]) -> dict[int, list[Reservation]]:
 
 
 def _meant(reservations: list[Reservation], transaction: Transaction) -> int | None:
-    """The reservation that a start without a number uses: its own connector before connector 0, tag before group."""
+    """The reservation that a start without a number uses: its own connector before connector 0, tag before group.
+
+    Moments are subtracted from each other: none lies so far away that a difference of two does not exist.
+    """
     tag, group = transaction.id_tag.upper(), _group_of(transaction)
     fitting = [
         (row.connector.connector_id == 0, row.id_tag.upper() != tag, row.pk)
         for row in reservations
         if (row.connector_id == transaction.connector_id or row.connector.connector_id == 0)
         and (row.id_tag.upper() == tag or (group and row.parent_id_tag.upper() == group))
-        and row.created_at - CLOCK_TOLERANCE <= transaction.started_at <= row.expires_at + EXPIRY_GRACE
+        and row.created_at - transaction.started_at <= CLOCK_TOLERANCE
+        and transaction.started_at - row.expires_at <= EXPIRY_GRACE
     ]
     return min(fitting)[-1] if fitting else None
 
@@ -275,7 +287,7 @@ def close_unanswered_reservations(now: datetime) -> int:
     A station that may have heard the question is asked to forget it: it would keep the connector for nobody.
     """
     asked = Reservation.objects.filter(status=Status.REQUESTED).exclude(command__status__in=OPEN_STATUSES)
-    return sum(_close(reservation) for reservation in asked.select_related("command", "connector__charge_point"))
+    return each(asked.select_related("command", "connector__charge_point"), _close)
 
 
 @database.atomic

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.contrib import admin
@@ -195,7 +195,14 @@ def badge(kind: str, label: Any) -> SafeString:
 
 
 def moment(at: datetime | None) -> str:
-    """A moment to the second in the page's language; lists need the seconds that Django's short form drops."""
-    return (
-        f"{date_format(timezone.localtime(at), 'SHORT_DATE_FORMAT')} {timezone.localtime(at):%H:%M:%S}" if at else "–"
-    )
+    """A moment to the second in the page's language; lists need the seconds that Django's short form drops.
+
+    In UTC if the page's zone has no such moment: a station may say 9999-12-31T23:59:59Z.
+    """
+    if at is None:
+        return "–"
+    try:
+        local, zone = timezone.localtime(at), ""
+    except OverflowError:
+        local, zone = at.astimezone(UTC), " UTC"
+    return f"{date_format(local, 'SHORT_DATE_FORMAT')} {local:%H:%M:%S}{zone}"

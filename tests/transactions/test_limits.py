@@ -7,6 +7,7 @@ from asgiref.sync import sync_to_async
 
 from stations.commands import Origin, wait_for
 from stations.connectors import get_connector
+from stations.forms.limits import LimitForm
 from stations.models import Command, CommandSource, ConfigurationKey
 from tests.conftest import make_station
 from tests.scenarios.speech import starts, stops
@@ -152,6 +153,7 @@ async def test_the_unit_is_one_that_the_station_takes(station, limit, units, ask
         ({"amperes": float("nan")}, "between 0 and"),
         ({"watts": float("inf")}, "between 0 and"),
         ({"amperes": 5.9}, "0 pauses"),
+        ({"amperes": Decimal("0.05")}, "0 pauses"),
         ({"amperes": 10, "phases": 0}, "phases"),
         ({"amperes": 10, "phases": 4}, "phases"),
     ],
@@ -166,6 +168,28 @@ async def test_too_few_watts_for_a_station_of_amperes(station, limit):
     await ConfigurationKey.objects.acreate(charge_point=station, key=KEY, value="Current")
     with pytest.raises(LimitRefused, match="0 pauses"):
         await limit(watts=4000)
+
+
+@pytest.mark.parametrize(
+    ("units", "asked", "said"),
+    [
+        ("Power", {"amperes": 5.9}, "0 pauses"),
+        ("Current", {"watts": 1_000_000, "phases": 1}, "between 0 and 1000 A"),
+    ],
+)
+async def test_bounds_hold_for_what_is_asked_and_for_what_is_sent(station, limit, stored, units, asked, said):
+    await ConfigurationKey.objects.acreate(charge_point=station, key=KEY, value=units)
+    with pytest.raises(LimitRefused, match=said):
+        await limit(**asked)
+    assert not await stored(Command.objects.exists)
+
+
+async def test_a_session_s_limit_takes_the_place_of_the_standing_one(cp, tag, limit):
+    """The same profile id, which a station holds once (§5.16): that is what docstring and form say."""
+    await accepts(cp, await limit(amperes=16), 1, default_profile(16))
+    number = await starts(cp)
+    await accepts(cp, await limit(amperes=10), 1, tx_profile(number, 10))
+    assert "set the standing one again" in str(LimitForm.explanation)
 
 
 async def test_a_station_that_is_away(limit):

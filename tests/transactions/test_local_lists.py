@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db.models import F
 from django.utils import timezone
 
 from plugcontrol.clockwork import JOBS
 from stations import commands
 from stations.commands import Origin, queue_command, wait_for
-from stations.models import ChargePoint, Command, CommandSource, ConfigurationKey, StationModel
+from stations.models import ChargePoint, Command, CommandSource, ConfigurationKey, GatewayProcess, StationModel
 from tests.conftest import make_station
 from tests.scenarios.speech import shows
 from transactions import local_lists, publication
@@ -248,6 +249,24 @@ async def test_changes_while_chunks_are_on_their_way_go_out_next(cp, keeper, sta
     assert keeper.shape()[3:] == [(4, "Differential", 3)]
     assert {tag for tag, info in keeper.entries.items() if info["status"] == "Blocked"} == {"T00000", "T00008"}
     assert (await state(), len(keeper.entries)) == (("up_to_date", ""), 10)
+
+
+async def test_a_list_that_cannot_be_published_does_not_hold_up_the_rest(published, monkeypatch):
+    other = await sync_to_async(make_station)("CP2", gateway=await GatewayProcess.objects.afirst(), connection="2")
+    long_ago = timezone.now() - timedelta(hours=1)
+    await LocalList.objects.acreate(charge_point=other, state="pending", state_at=long_ago)
+    ask = publication.ask
+
+    def ask_or_fail(local_list, origin):
+        if local_list.charge_point_id == other.pk:
+            raise ValueError("what")
+        ask(local_list, origin)
+
+    monkeypatch.setattr(publication, "ask", ask_or_fail)
+    await IdTag.objects.acreate(id_tag="NEW")
+    assert await round_of_the_clock() == 1
+    await published.answers("GetLocalListVersion", "SendLocalList")
+    assert (await LocalList.objects.aget(charge_point=other)).state == "pending"
 
 
 async def test_two_rounds_at_once_ask_once(published):
@@ -542,6 +561,94 @@ async def test_a_boot_gives_what_was_refused_another_chance(published):
     await round_of_the_clock()
     await published.answers("GetLocalListVersion", "SendLocalList")
     assert await state() == ("up_to_date", "")
+
+
+async def cannot_say_its_version(keeper):
+    call = await keeper.hears("GetLocalListVersion")
+    await call.fails("InternalError")
+    await wait_for(call.unique_id, 10)
+    await round_of_the_clock()
+
+
+async def test_a_station_that_can_no_longer_say_its_version_gets_the_whole_once_a_boot(published):
+    for number in range(1, 3):
+        await published.cp.boots()
+        assert await round_of_the_clock() == 1
+        await cannot_say_its_version(published)
+        await published.answers("SendLocalList")
+        assert await state() == ("up_to_date", "")
+        assert await round_of_the_clock() == 0
+        assert [kind for _, kind, _ in published.shape()] == ["Full"] * number
+
+
+async def test_what_was_refused_is_tried_again_once_a_boot(published):
+    await published.cp.boots()
+    await round_of_the_clock()
+    await cannot_say_its_version(published)
+    await published.refuses("Failed")
+    await published.refuses("Failed")
+    assert await state() == ("refused", "The charger answered Failed.")
+    assert await round_of_the_clock() == 0
+    assert await published.cp.is_silent()
+
+
+async def test_a_boot_while_it_could_not_say_its_version_is_not_missed(published):
+    await published.cp.boots()
+    await round_of_the_clock()
+    call = await published.hears("GetLocalListVersion")
+    await call.fails("InternalError")
+    await wait_for(call.unique_id, 10)
+    await published.cp.boots()
+    await round_of_the_clock()
+    await published.answers("SendLocalList")
+    assert await round_of_the_clock() == 1
+    await published.answers("GetLocalListVersion")
+
+
+async def a_while_passes(minutes):
+    """As far as the lists that were sent are concerned."""
+    await Command.objects.aupdate(sent_at=F("sent_at") - timedelta(minutes=minutes))
+
+
+async def complains(keeper):
+    await shows(keeper.cp, "Available", connector=0, errorCode="LocalListConflict")
+
+
+async def test_complaints_are_answered_less_and_less(published):
+    await complains(published)
+    await sync_to_async(local_lists.publish_due)(timezone.now() + timedelta(minutes=2))
+    await published.answers("GetLocalListVersion", "SendLocalList")
+    await complains(published)
+    assert await state() == ("up_to_date", "")
+    for minutes in (1, 2, 4, 8, 16, 32, 60, 60):
+        await a_while_passes(minutes - 0.5)
+        await complains(published)
+        assert await state() == ("up_to_date", "")
+        await a_while_passes(0.5)
+        await complains(published)
+        assert (await state())[0] == "pending"
+        await sync_to_async(local_lists.publish_due)(timezone.now() + timedelta(minutes=2))
+        await published.answers("GetLocalListVersion", "SendLocalList")
+    assert {kind for _, kind, _ in published.shape()} == {"Full"}
+
+
+async def test_complaints_do_not_put_off_their_answer(published):
+    await complains(published)
+    due_at = (await the_list()).not_before
+    await complains(published)
+    assert (await the_list()).not_before == due_at
+
+
+async def test_what_is_not_due_any_more_is_left_alone(published, station):
+    """Two processes saw it due; the second gets the lock when the first is through with it."""
+    turn_to = sync_to_async(local_lists._turn_to)
+    asked = await Command.objects.acount()
+    assert not await turn_to(station.pk, timezone.now())
+    later = timezone.now() + timedelta(minutes=1)
+    await LocalList.objects.aupdate(state="pending", not_before=later)
+    assert not await turn_to(station.pk, timezone.now())
+    assert await Command.objects.acount() == asked
+    assert await turn_to(station.pk, later)
 
 
 async def test_a_conflict_is_answered_with_the_whole(published):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import DataError, InterfaceError, OperationalError
 from django.utils import timezone
 
 from plugcontrol.clockwork import JOBS
@@ -15,6 +16,7 @@ from stations.connectors import get_connector
 from stations.models import ChargePoint, Command, CommandSource, ConfigurationKey
 from tests.conftest import make_station
 from tests.scenarios.speech import shows, starts, written
+from transactions import reservations
 from transactions.models import IdTag, IdTagGroup, Reservation
 from transactions.reservations import NotReservable, cancel, reserve
 from transactions.services import close_unanswered_reservations, end_expired_reservations
@@ -147,6 +149,13 @@ async def test_an_end_in_the_past(asks):
     assert refusal.value.field == "expires_at"
 
 
+async def test_an_end_that_is_far_away(asks, stored):
+    with pytest.raises(NotReservable, match="within a year") as refusal:
+        await asks(minutes=367 * 24 * 60)
+    assert refusal.value.field == "expires_at"
+    assert not await stored(Reservation.objects.exists)
+
+
 async def test_a_connector_that_is_reserved_already(cp, asks):
     await answers(cp, await asks())
     with pytest.raises(NotReservable, match="reserved already") as refusal:
@@ -215,6 +224,45 @@ async def test_what_is_still_under_way_is_left_alone(cp, asks):
     assert await now(reservation) == "requested"
 
 
+@pytest.fixture
+def fails_for(monkeypatch):
+    """`fails_for(connector_id, error)`: the reservation of one connector cannot be refused."""
+
+    def fail(connector_id, error):
+        refuse = reservations._refuse
+
+        def refuse_or_fail(reservation, command):
+            if reservation.connector.connector_id == connector_id:
+                raise error
+            return refuse(reservation, command)
+
+        monkeypatch.setattr(reservations, "_refuse", refuse_or_fail)
+
+    return fail
+
+
+async def unanswered(cp, asks):
+    rows = [await asks(), await asks(2)]
+    await Command.objects.aupdate(status="timed_out")
+    return rows
+
+
+@pytest.mark.parametrize("error", [ValueError("what"), DataError("what")])
+async def test_one_that_cannot_be_refused_does_not_hold_up_the_rest(cp, asks, fails_for, error):
+    first, second = await unanswered(cp, asks)
+    fails_for(1, error)
+    assert await sync_to_async(close_unanswered_reservations)(timezone.now()) == 1
+    assert (await now(first), await now(second)) == ("requested", "refused")
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+async def test_a_database_that_is_away_holds_up_all(cp, asks, fails_for, error):
+    await unanswered(cp, asks)
+    fails_for(1, error())
+    with pytest.raises(error):
+        await sync_to_async(close_unanswered_reservations)(timezone.now())
+
+
 # Given back
 
 
@@ -238,6 +286,15 @@ async def test_a_cancellation_waits_for_a_station_that_is_away(cp, asks, cancels
     await (await back.expects("CancelReservation", reservationId=reservation.pk)).replies(status="Accepted")
     await wait_for(command.pk, 10)
     assert await now(reservation) == "cancelled"
+
+
+async def test_a_cancellation_of_something_far_away_waits_as_long_as_a_command_may(cp, station, tag, cancels):
+    reservation = await sync_to_async(reserve)(station, "CAFE", in_minutes(60 * 24 * 90))
+    await answers(cp, reservation, connectorId=0)
+    await cp.disconnect()
+    command = await cancels(reservation)
+    assert command.status == "queued"
+    assert in_minutes(60 * 24 * 30 - 1) < command.valid_until < in_minutes(60 * 24 * 30 + 1)
 
 
 async def test_a_cancellation_that_fails_changes_nothing(cp, asks, cancels):
@@ -360,6 +417,33 @@ async def sends(cp, expert, action, payload, status):
     command = await expert(action, payload)
     await (await cp.expects(action, **payload)).replies(status=status)
     return await wait_for(command.pk, 10)
+
+
+FOR_EVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+
+async def test_a_start_during_a_reservation_for_ever(cp, tag, expert):
+    await sends(cp, expert, "ReserveNow", by_hand(77, expiryDate=written(FOR_EVER)), "Accepted")
+    row = await Reservation.objects.aget()
+    assert datetime(9999, 1, 1, tzinfo=UTC) < row.expires_at < FOR_EVER - timedelta(days=1)
+    number = await starts(cp, timestamp=written(timezone.now()))
+    assert (await now(row), row.transaction_id) == ("used", number)
+
+
+@pytest.mark.parametrize("id_tag", ["CAFE", "LONE"])
+async def test_a_start_beside_a_row_without_an_end(cp, station, tag, id_tag):
+    await IdTag.objects.acreate(id_tag="LONE")
+    connector = await sync_to_async(get_connector)(station.pk, 1)
+    row = await Reservation.objects.acreate(connector=connector, id_tag="CAFE", expires_at=FOR_EVER)
+    number = await starts(cp, idTag=id_tag, timestamp=written(timezone.now()))
+    assert number > 0
+    assert await now(row) == ("used" if id_tag == "CAFE" else "active")
+
+
+@pytest.mark.parametrize("year", ["0001", "9999"])
+async def test_a_start_whose_clock_is_far_off(cp, asks, year):
+    await answers(cp, await asks())
+    assert await starts(cp, timestamp=f"{year}-01-01T00:00:00Z") > 0
 
 
 @pytest.mark.parametrize("number", [77, 0, -1, 2**31, 2**62])

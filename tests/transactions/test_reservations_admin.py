@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -59,7 +59,12 @@ def test_adding_one_asks_the_station(station, operator):
 
 @pytest.mark.parametrize(
     ("said", "field"),
-    [({"id_tag": "NEW"}, "id_tag"), ({"minutes": -5}, "expires_at"), ({"id_tag": ""}, "id_tag")],
+    [
+        ({"id_tag": "NEW"}, "id_tag"),
+        ({"minutes": -5}, "expires_at"),
+        ({"minutes": 600_000}, "expires_at"),
+        ({"id_tag": ""}, "id_tag"),
+    ],
 )
 def test_what_makes_no_sense_is_said_in_the_form(station, operator, said, field):
     response = operator.post(f"{LIST}add/", form(get_connector(station.pk, 1), **said))
@@ -104,6 +109,17 @@ def test_what_is_over_has_no_button_and_is_not_cancelled(operator, reserved):
     response = operator.post(reverse("admin:transactions_reservation_cancel", args=[reserved.pk]), follow=True)
     assert "This reservation is over." in response.content.decode()
     assert not Command.objects.filter(action="CancelReservation").exists()
+
+
+@pytest.mark.parametrize(("zone", "year"), [("Europe/Berlin", 9999), ("America/New_York", 1)])
+def test_an_end_that_the_page_s_zone_does_not_have(operator, reserved, settings, zone, year):
+    settings.TIME_ZONE = zone
+    end = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) if year == 9999 else datetime(1, 1, 1, tzinfo=UTC)
+    Reservation.objects.update(expires_at=end)
+    for url in (LIST, f"{LIST}{reserved.pk}/change/"):
+        response = operator.get(url)
+        assert response.status_code == 200
+        assert f"{end:%H:%M:%S} UTC" in response.content.decode()
 
 
 def test_nobody_edits_one(operator, reserved):

@@ -53,10 +53,10 @@ class ReservationAdmin(PageAdmin[Reservation]):
     autocomplete_fields = ("connector",)
     actions = ("cancel",)
     fields = (
-        *("connector", "id_tag", "parent_id_tag", "expires_at", "state", "answer", "command_link", "session"),
+        *("connector", "id_tag", "parent_id_tag", "until", "state", "answer", "command_link", "session"),
         *("created_at", "ended_at"),
     )
-    readonly_fields = ("parent_id_tag", "state", "answer", "command_link", "session", "created_at", "ended_at")
+    readonly_fields = ("parent_id_tag", "until", "state", "answer", "command_link", "session", "created_at", "ended_at")
 
     def get_fields(self, request: HttpRequest, obj: Reservation | None = None) -> Any:
         return self.fields if obj else ("connector", "id_tag", "expires_at")
