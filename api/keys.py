@@ -45,11 +45,17 @@ def create_key(name: str, *, user: User, scope: Scope, expires_at: datetime | No
 
 
 def service_account(name: str, scope: Scope) -> User:
-    """The account of a program: it has the role of the key's scope and can log in nowhere. Raises NameTaken."""
+    """The account of a program: it has the role of the key's scope and can log in nowhere. Raises NameTaken.
+
+    One that another key still uses is not taken: its role, and with it what that key may do, would change.
+    """
     username = f"api-{name}"
     user = User.objects.filter(username=username).first() or User.objects.create_user(username)
     if user.is_staff or user.is_superuser or user.has_usable_password() or not user.is_active:
         raise NameTaken(f"The user {username} exists and is not an account for this key; name a user.")
+    other = ApiKey.objects.filter(user=user).first()
+    if other is not None:
+        raise NameTaken(f"The user {username} belongs to the API key {other.name}; revoke that one or name a user.")
     user.groups.set([Group.objects.get(name=ROLE_OF_SCOPE[scope])])
     return user
 

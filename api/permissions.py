@@ -29,10 +29,13 @@ class Allowed(BasePermission):
         if not request.user or not request.user.is_authenticated:
             return False
         need: Need | None = view.needs.get(view.action)
-        if need is None:
-            return True
-        key = key_of(request)
-        if key is not None and not Scope(key.scope).covers(need.scope):
-            sentence = _("This needs an API key of the scope “%(needed)s”; this one's is “%(scope)s”.")
-            raise PermissionDenied(sentence % {"needed": need.scope.value, "scope": key.scope}, code="scope")
-        return bool(request.user.has_perm(need.permission))
+        return need is None or is_met(request, need)
+
+
+def is_met(request: Request, need: Need) -> bool:
+    """Whether the user has the permission; raises PermissionDenied where the key's scope is too narrow."""
+    key = key_of(request)
+    if key is not None and not Scope(key.scope).covers(need.scope):
+        sentence = _("This needs an API key of the scope “%(needed)s”; this one's is “%(scope)s”.")
+        raise PermissionDenied(sentence % {"needed": need.scope.value, "scope": key.scope}, code="scope")
+    return bool(request.user.has_perm(need.permission))

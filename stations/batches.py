@@ -12,7 +12,8 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from .commands import CommandRefused, Origin, close_queued, queue_command
+from .commands import CommandRefused, Origin, check_wait, close_queued, queue_command
+from .credentials import login_key
 from .masking import is_masked, masked
 from .models import ChargePoint, Command, CommandBatch, CommandStatus, EffectStatus
 
@@ -75,10 +76,14 @@ def start_batch(
     """Queue a command for each station that is not archived, `per_minute` of them due in a minute, in this order.
 
     The same `idempotency_key` of the same actor returns the first batch. `valid_until` as for one command: without it
-    a station that is offline when its turn comes ends undelivered. Raises CommandRefused for a masked payload.
+    a station that is offline when its turn comes ends undelivered. Raises CommandRefused for a masked payload, for a
+    key that each station needs for itself, and for too long a wait.
     """
     if is_masked(payload):
         raise CommandRefused(_("A secret in this command is masked: enter it again."))
+    if login_key(action, payload):
+        raise CommandRefused(_("This key is changed charger by charger, on the charger's page."))
+    check_wait(valid_until)
     batch, created = _stored_once(
         origin,
         idempotency_key,

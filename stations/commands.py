@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -17,6 +18,7 @@ from . import bell, credentials, effects
 from .masking import is_masked, mask_text, masked
 from .models import OPEN_STATUSES, ChargePoint, Command, CommandBatch, CommandSource, CommandStatus, StationModel
 from .models.station_model import DEFAULT_TIMEOUT_S
+from .one_by_one import each
 from .waiting import wait_for
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ __all__ = ["SYSTEM", "CommandRefused", "Origin", "StationArchived", "cancel_comm
 LOST_AFTER = timedelta(seconds=15)
 #: The same key of the same person for the same station means the same command for this long.
 IDEMPOTENCY_WINDOW = timedelta(hours=24)
+#: Whoever wants something later than this should look at the charger again before.
+LONGEST_WAIT = timedelta(days=30)
 CONNECTION_LOST = "the connection was lost before the charger answered"
 #: Ends without a word from the station: what it says later is kept beside them.
 _UNANSWERED = (CommandStatus.TIMED_OUT, CommandStatus.FAILED)
@@ -81,7 +85,8 @@ def queue_command(
     One for an offline station ends undelivered at once, unless it may wait: `valid_until` keeps it until the station
     returns, `not_before` until it is due. `timeout_s` defaults to the station model's. The same `idempotency_key` of
     the same origin for the station within 24 hours returns the first row, however often and from wherever it comes.
-    Raises CommandRefused: StationArchived, or for a payload whose secrets are masked, as a stored one's are.
+    Raises CommandRefused: StationArchived, for a payload whose secrets are masked, as a stored one's are, or for a wait
+    longer than LONGEST_WAIT.
     """
     stations = ChargePoint.objects.select_related("gateway")
     if idempotency_key:
@@ -94,6 +99,7 @@ def queue_command(
         raise StationArchived(_("%(charger)s is archived: it takes no commands.") % {"charger": station})
     if is_masked(payload):
         raise CommandRefused(_("A secret in this command is masked: enter it again."))
+    check_wait(valid_until)
     if refusal := credentials.refusal(station, action, payload):
         raise CommandRefused(refusal)
     command = Command(
@@ -120,6 +126,12 @@ def queue_command(
     if station.is_online and station.gateway is not None:
         bell.ring(station.gateway.channel, {"type": "command.queued", "station": station.pk})
     return command
+
+
+def check_wait(valid_until: datetime | None) -> None:
+    """Raises CommandRefused where a command may wait for its station for too long."""
+    if valid_until is not None and valid_until > timezone.now() + LONGEST_WAIT:
+        raise CommandRefused(_("A command waits for 30 days at most."))
 
 
 def _raised_before(station: ChargePoint, origin: Origin, idempotency_key: str) -> Command | None:
@@ -246,11 +258,12 @@ def close_lost(now: datetime) -> int:
         Q(charge_point__disconnected_at=None) | Q(charge_point__disconnected_at__lt=now - LOST_AFTER)
     )
     stranded = queued.filter(away, _due(now - LOST_AFTER), valid_until=None, created_at__lt=now - LOST_AFTER)
-    return (
-        _close_each(_lost(now), CommandStatus.SENT, status=CommandStatus.TIMED_OUT)
-        + close_queued(queued.filter(valid_until__lte=now), CommandStatus.EXPIRED)
-        + close_queued(stranded, CommandStatus.UNDELIVERED)
+    ends: tuple[tuple[Iterable[Command], CommandStatus, CommandStatus], ...] = (
+        (_lost(now), CommandStatus.SENT, CommandStatus.TIMED_OUT),
+        (queued.filter(valid_until__lte=now), CommandStatus.QUEUED, CommandStatus.EXPIRED),
+        (stranded, CommandStatus.QUEUED, CommandStatus.UNDELIVERED),
     )
+    return sum(each(rows, partial(_close, current=[current], status=status)) for rows, current, status in ends)
 
 
 def _lost(now: datetime) -> list[Command]:

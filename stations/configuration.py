@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
+import structlog
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from . import batches, templates
 from .commands import SYSTEM, CommandRefused, Origin, queue_command
-from .masking import MASK, is_secret_key
+from .masking import MASK, is_secret_key, masked
 from .models import ChargePoint, Command, CommandBatch, CommandSource, ConfigurationKey
 from .models.provisioning import MAX_VALUE_LENGTH, check_shared_key
 
 MAX_KEY_LENGTH = 50
+#: Of one station: beyond that its page in the admin could not be saved any more. Real ones have 200.
+MAX_KEYS = 1000
 #: Answers to ChangeConfiguration after which the station has the value, the second one after a reset.
 TAKEN = ("Accepted", "RebootRequired")
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +53,21 @@ def record_reading(
     Keys are one and the same in any case. One that the station does not know is forgotten, and so is one that a full
     answer leaves out; the answer to a question about some keys says nothing about the others. A value of a secret key
     is never stored. A full answer without any key is not believed: stations exist that send one when they are busy.
+    Keys beyond MAX_KEYS are skipped.
     """
     rows = {row.key.upper(): row for row in charge_point.configuration_keys.all()}
-    reported = {entry.key.upper(): entry for entry in map(_storable, known) if entry.key}
+    everything = {entry.key.upper(): entry for entry in map(_storable, known) if entry.key}
+    reported = dict(islice(everything.items(), MAX_KEYS))
     gone = {_text(key, MAX_KEY_LENGTH).upper() for key in unknown} - reported.keys()
     if not asked and reported:
         gone |= rows.keys() - reported.keys()
         ChargePoint.objects.filter(pk=charge_point.pk).update(configuration_read_at=at)
-    _store(charge_point, rows, reported, at)
+    room = MAX_KEYS - len(rows.keys() - gone)
+    new = [name for name in reported if name not in rows]
+    skipped = {*new[max(room, 0) :]}
+    if count := len(everything) - len(reported) + len(skipped):
+        log.warning("configuration keys skipped", charge_point=charge_point.identity, keys=count, limit=MAX_KEYS)
+    _store(charge_point, rows, {name: entry for name, entry in reported.items() if name not in skipped}, at)
     ConfigurationKey.objects.filter(pk__in=[rows[name].pk for name in gone & rows.keys()]).delete()
 
 
@@ -82,9 +94,12 @@ def _store(
 
 
 def _storable(entry: ReportedKey) -> ReportedKey:
-    value = entry.value if entry.value is None else _text(entry.value, MAX_VALUE_LENGTH)
-    hidden = MASK if value and is_secret_key(entry.key) else value
-    return ReportedKey(_text(entry.key, MAX_KEY_LENGTH), entry.readonly, hidden)
+    value = entry.value
+    if value is not None:
+        # masked before it is cut: half an address does not show where its password ends
+        hidden = MASK if value and is_secret_key(entry.key) else masked(value)
+        value = _text(hidden, MAX_VALUE_LENGTH)
+    return ReportedKey(_text(entry.key, MAX_KEY_LENGTH), entry.readonly, value)
 
 
 def _text(text: str, length: int) -> str:
@@ -106,6 +121,8 @@ def record_change(command: Command, *, status: str, at: datetime) -> None:
     row = next((row for row in rows.only("key") if row.key.upper() == entry.key.upper()), None)
     if row is not None:
         rows.filter(pk=row.pk).update(**own)
+    elif rows.count() >= MAX_KEYS:
+        log.warning("configuration keys skipped", charge_point=command.charge_point.identity, keys=1, limit=MAX_KEYS)
     else:
         ConfigurationKey.objects.create(charge_point_id=command.charge_point_id, key=entry.key, **own)
     if command.source != CommandSource.SYSTEM and _is_by_hand(command.charge_point, key, value):
@@ -115,7 +132,7 @@ def record_change(command: Command, *, status: str, at: datetime) -> None:
 def _is_by_hand(charge_point: ChargePoint, key: str, value: str) -> bool:
     """Whether a change is one that a recipe should not undo: any but those the template asks for."""
     _key, wanted = templates.wanted_of(charge_point).get(key.upper(), ("", None))
-    return _is_shared(key) and wanted != value
+    return _is_shared(key) and (wanted is None or masked(wanted) != masked(value))  # a sent one's secrets are masked
 
 
 def record_boot(charge_point_id: int) -> None:

@@ -77,12 +77,23 @@ def _store(charge_point: ChargePoint, kind: CredentialKind, stored: str) -> None
 
 # What is on its way to a station
 
+_LOGIN_KEYS = ("AUTHORIZATIONKEY", "SECURITYPROFILE")
+
+
+def login_key(action: str, payload: dict[str, Any]) -> str:
+    """The key, in capitals, with which a command changes how the station logs in; nothing for any other command.
+
+    Blanks around it do not make it another one: a station may strip them.
+    """
+    key = str(payload.get("key", "")).strip().upper() if action == "ChangeConfiguration" else ""
+    return key if key in _LOGIN_KEYS else ""
+
 
 def refusal(charge_point: ChargePoint, action: str, payload: dict[str, Any]) -> str:
     """Why a command may not be sent at all, else nothing: one that lowers the security profile (A05), or raises it to
     one whose stations we could not let in again.
     """
-    if action != "ChangeConfiguration" or str(payload.get("key", "")).upper() != "SECURITYPROFILE":
+    if login_key(action, payload) != "SECURITYPROFILE":
         return ""
     present = max(charge_point.minimum_security_profile, charge_point.security_profile)
     try:
@@ -102,12 +113,12 @@ def refusal(charge_point: ChargePoint, action: str, payload: dict[str, Any]) -> 
 def follow(command: Command) -> None:
     """Remember what a queued ChangeConfiguration is about to change, whoever raised it.
 
-    From now on the new password is valid beside the old one: the station may take it over and lose its line before it
-    answers. `stations.rotation` says how it ends.
+    From the moment it is sent the new password is valid beside the old one: the station may take it over and lose its
+    line before it answers. `stations.rotation` says how it ends.
     """
-    if command.action != "ChangeConfiguration" or command.is_final:
+    if command.is_final:
         return
-    key, value = str(command.payload.get("key", "")).upper(), str(command.payload.get("value", ""))
+    key, value = login_key(command.action, command.payload), str(command.payload.get("value", ""))
     if key == "AUTHORIZATIONKEY" and value:
         kind, stored = hashed(value)
         SecurityChange.objects.create(

@@ -1,8 +1,9 @@
 """Passwords and security profiles that change over OCPP: at every moment the station can log in (white paper A01, A05).
 
-The old and the new are valid from the moment a command is queued (`credentials.follow`) until it is certain which one
-the station has. Certain is: a refusal, a command that never left, and a frame on a line that was opened with one of
-them. An answer that got lost decides nothing. The rows of the commands are the truth, so a process may die anywhere.
+The old and the new are valid from the moment a command is marked as sent, before its frame leaves, until it is certain
+which one the station has; one that still waits lets nobody in, or who may queue it could log in as the station.
+Certain is: a refusal, a command that never left, and a frame on a line that was opened with one of them. An answer that
+got lost decides nothing. The rows of the commands are the truth, so a process may die anywhere.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ def spoke(charge_point_id: int, *, credential_hash: str, security_profile: int, 
 
     Not the handshake but a frame is the proof: our answer to the handshake may never have reached the station.
     """
-    station = ChargePoint.objects.select_for_update(of=("self",)).get(pk=charge_point_id)
+    station = ChargePoint.objects.select_for_update(of=("self",), no_key=True).get(pk=charge_point_id)
     resolve(SecurityChange.objects.filter(charge_point=station, ended_at=None), at)
     _use_key(station, credential_hash, at)
     _use_profile(station, security_profile, at)
@@ -127,8 +128,9 @@ def spoke(charge_point_id: int, *, credential_hash: str, security_profile: int, 
 
 def _use_key(station: ChargePoint, credential_hash: str, at: datetime) -> None:
     keys = SecurityChange.objects.filter(charge_point=station, kind=Kind.KEY)
+    left = keys.filter(command__sent_at__isnull=False)
     # one rolled back this very moment counts as well: the station has just proved that it has it
-    used = keys.filter(credential_hash=credential_hash, state__in=_MAY_BE_USED).exclude(credential_hash="").first()
+    used = left.filter(credential_hash=credential_hash, state__in=_MAY_BE_USED).exclude(credential_hash="").first()
     unused = keys.filter(ended_at=None)
     if used is not None:
         keys.filter(pk=used.pk).update(state=State.DONE, credential_hash="", ended_at=at)

@@ -49,7 +49,10 @@ def find_charge_point(identity: str) -> ChargePoint | None:
     known = {"is_changing_security": Exists(changing)}
     station = ChargePoint.objects.with_identity(identity).annotate(**known).first()
     if station is not None and station.is_changing_security:
-        keys = station.security_changes.filter(ended_at=None, kind=SecurityChange.Kind.KEY)
+        # what never left is nobody's but its author's: a station cannot have it
+        keys = station.security_changes.filter(
+            ended_at=None, kind=SecurityChange.Kind.KEY, command__sent_at__isnull=False
+        )
         station.pending_credentials = tuple(keys.values_list("credential_kind", "credential_hash"))
     return station
 

@@ -7,8 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
+
+from django.db.models.functions import Upper
 
 from .commands import SYSTEM, Origin, queue_command
+from .masking import masked
 from .models import ChargePoint, Command, ConfigurationKey, StationModel, TemplateKey
 
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
@@ -39,8 +43,16 @@ class Drift:
         return self.difference in (Difference.OTHER_VALUE, Difference.NOT_READ)
 
 
+class _Reported(NamedTuple):
+    """What a comparison needs of a stored key."""
+
+    key: str
+    value: str | None
+    readonly: bool
+
+
 Wanted = dict[str, tuple[str, str]]
-Actual = dict[str, ConfigurationKey]
+Actual = dict[str, _Reported]
 
 
 def drift_of(charge_point: ChargePoint) -> list[Drift]:
@@ -59,7 +71,8 @@ def wanted_of(charge_point: ChargePoint) -> Wanted:
 
 
 def _keys_of(charge_point: ChargePoint) -> Actual:
-    return {row.key.upper(): row for row in charge_point.configuration_keys.all()}
+    rows = charge_point.configuration_keys.values_list("key", "value", "readonly")
+    return {key.upper(): _Reported(key, value, readonly) for key, value, readonly in rows}
 
 
 def _compare(charge_point: ChargePoint, wanted: Wanted, actual: Actual) -> Iterator[Drift]:
@@ -73,8 +86,11 @@ def _compare(charge_point: ChargePoint, wanted: Wanted, actual: Actual) -> Itera
 
 
 def is_same(wanted: str, actual: str) -> bool:
-    """Whether a station that reports `actual` has `wanted`: there are many spellings, and long values come cut."""
-    wanted, actual = wanted.strip(), actual.strip()
+    """Whether a station that reports `actual` has `wanted`: there are many spellings, and long values come cut.
+
+    Credentials in addresses are not stored, so they are not compared either.
+    """
+    wanted, actual = masked(wanted).strip(), masked(actual).strip()
     if wanted == actual or (len(actual) >= _PLAUSIBLY_CUT and wanted.startswith(actual)):
         return True
     if any({wanted.lower(), actual.lower()} <= spellings for spellings in (_TRUE, _FALSE)):
@@ -89,15 +105,18 @@ def _items(text: str) -> set[str]:
 def drifting() -> set[int]:
     """Stations in use that differ from their template in something that can be put right; three queries for all."""
     by_model = _templates()
+    if not by_model:
+        return set()
     stations = ChargePoint.objects.filter(archived_at=None).only("vendor", "model", "configuration_read_at")
     wanted_by = {station.pk: (station, _wanted(by_model, station)) for station in stations}
     keys = {name for _station, wanted in wanted_by.values() for name in wanted}
     if not keys:
         return set()
     actual: dict[int, Actual] = defaultdict(dict)
-    for row in ConfigurationKey.objects.filter(charge_point__archived_at=None).order_by().iterator():
-        if row.key.upper() in keys:
-            actual[row.charge_point_id][row.key.upper()] = row
+    rows = ConfigurationKey.objects.alias(name=Upper("key")).filter(name__in=keys, charge_point__archived_at=None)
+    columns = rows.order_by().values_list("charge_point_id", "key", "value", "readonly")
+    for pk, key, value, readonly in columns.iterator():
+        actual[pk][key.upper()] = _Reported(key, value, readonly)
     return {
         pk
         for pk, (station, wanted) in wanted_by.items()

@@ -11,6 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from ocpp_gateway.v16.outgoing import OUTGOING
+from stations.commands import LONGEST_WAIT
 from stations.masking import masked
 from stations.models import Command
 
@@ -72,7 +73,8 @@ class CommandRequestSerializer(serializers.Serializer[Any]):
     valid_until = Moment(
         required=False,
         allow_null=True,
-        help_text="An offline station gets the command if it returns by then; without it the command ends undelivered.",
+        help_text="An offline station gets the command if it returns by then; without it the command ends undelivered. "
+        "At most 30 days ahead.",
     )
     idempotency_key = serializers.CharField(
         required=False,
@@ -85,4 +87,6 @@ class CommandRequestSerializer(serializers.Serializer[Any]):
     def validate_valid_until(self, value: datetime | None) -> datetime | None:
         if value is not None and value <= timezone.now():
             raise serializers.ValidationError(_("This time is past."), code="past")
+        if value is not None and value > timezone.now() + LONGEST_WAIT:
+            raise serializers.ValidationError(_("A command waits for 30 days at most."), code="too_late")
         return value

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,12 +18,13 @@ from rest_framework.response import Response
 from ocpp_gateway.errors import OcppError
 from ocpp_gateway.v16.outgoing import read_payload
 from stations.commands import CommandRefused, cancel_command, queue_command
+from stations.credentials import login_key
 from stations.models import ChargePoint, Command
 
 from ..authentication import origin_of
 from ..filters import CommandFilters
 from ..models import Scope
-from ..permissions import Need
+from ..permissions import Need, is_met
 from ..problems import Conflict, PayloadRefused
 from ..serializers.commands import CommandRequestSerializer, CommandSerializer
 from ..waiting import WaitingResponse
@@ -30,6 +32,8 @@ from .base import ApiViewSet, ReadViewSet, find_station
 
 COMMANDS = Command.objects.select_related("charge_point", "created_by")
 SEND = Need("stations.send_command", Scope.COMMAND)
+#: On top of it where a command changes how a station logs in.
+SEND_LOGIN = Need("stations.change_chargepoint", Scope.ADMIN)
 
 
 class CommandViewSet(ReadViewSet):
@@ -97,6 +101,8 @@ class StationCommandViewSet(ApiViewSet, ListModelMixin):
 def _queue(request: Request, station: ChargePoint, order: dict[str, Any]) -> Command:
     try:
         payload = read_payload(order["action"], order["payload"])
+        if login_key(order["action"], payload) and not is_met(request, SEND_LOGIN):
+            raise PermissionDenied(_("You may not change how a charger logs in."))
         return queue_command(
             station,
             order["action"],

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST
 
 from ..commands import cancel_command
 from ..forms import FORMS
+from ..masking import masked
 from ..models import ChargePoint, Command, CommandStatus, EffectStatus
 from .command_story import GOOD_ENDS, last_step, status_in, story
 from .pages import (
@@ -135,7 +136,7 @@ class CommandAdmin(RecordAdmin[Command]):
 
     @admin.display(description=_("payload"))
     def request_json(self, command: Command) -> SafeString | str:
-        return pretty_json(command.payload)
+        return pretty_json(masked(command.payload))  # one that still waits holds its secrets
 
     @admin.display(description=_("answer"))
     def answer_json(self, command: Command) -> SafeString | str:

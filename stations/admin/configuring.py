@@ -20,6 +20,7 @@ from django.views.decorators.http import require_POST
 
 from .. import configuration, recipes, rotation, templates
 from ..commands import CommandRefused, Origin
+from ..masking import masked
 from ..models import ChargePoint, ConfigurationKey, SecurityChange, SecurityProfile
 from ..templates import Difference
 from .pages import RecordInline, badge, link, moment, origin_of
@@ -75,7 +76,7 @@ class ConfiguringViews(SendingViews):
         if not drifts:
             return gettext("nothing") if templates.wanted_of(station) else "–"
         shown = [
-            (entry.key, "–" if entry.actual is None else entry.actual, entry.wanted, _REASONS[entry.difference])
+            (entry.key, "–" if entry.actual is None else entry.actual, masked(entry.wanted), _REASONS[entry.difference])
             for entry in drifts
         ]
         rows = format_html_join("", "<tr><th>{}</th><td>{}</td><td>{}</td><td>{}</td></tr>", shown)

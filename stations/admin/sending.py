@@ -19,10 +19,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from transactions.models import Transaction
 
-from .. import batches
+from .. import batches, credentials
 from ..commands import CommandRefused
 from ..forms import BY_NAME, CHAPTERS, FORMS, ExpertForm, PacedSendingForm, SendingForm, StationForm
 from ..forms.suggestions import session_label
+from ..masking import masked
 from ..models import ChargePoint, Command, CommandBatch
 from .pages import PageAdmin, origin_of
 
@@ -65,6 +66,7 @@ class SendingViews(PageAdmin[ChargePoint]):
             form, sending = form_class(request.POST, station=station), form_class.sending_class(request.POST)
             if form.is_valid() and sending.is_valid():
                 try:
+                    self._check_login(request, form)
                     command = form.queue(station, origin_of(request), sending)
                     return HttpResponseRedirect(command_url(command))
                 except CommandRefused as refusal:
@@ -92,8 +94,10 @@ class SendingViews(PageAdmin[ChargePoint]):
         if "send" in request.POST:
             form, sending = form_class(request.POST), PacedSendingForm(request.POST)
             if form.is_valid() and sending.is_valid():
-                batch = self._start(request, stations, form, sending)
-                return HttpResponseRedirect(batch_url(batch))
+                try:
+                    return HttpResponseRedirect(batch_url(self._start(request, stations, form, sending)))
+                except CommandRefused as refusal:
+                    form.add_error(None, str(refusal))
         else:
             form, sending = form_class(), PacedSendingForm()
         context = {"stations": stations, "command": request.POST["command"], "form": form, "sending": sending}
@@ -128,6 +132,12 @@ class SendingViews(PageAdmin[ChargePoint]):
 
     # Both
 
+    def _check_login(self, request: HttpRequest, form: StationForm) -> None:
+        """Raises CommandRefused: how a charger logs in is for those who may change the charger."""
+        changes_login = hasattr(form, "command") and credentials.login_key(*form.command)
+        if changes_login and not self.has_change_permission(request):
+            raise CommandRefused(gettext("You may not change how a charger logs in."))
+
     def _station(self, request: HttpRequest, pk: int) -> ChargePoint:
         if not self.has_send_permission(request):
             raise PermissionDenied
@@ -155,11 +165,15 @@ def form_of(name: str) -> type[StationForm]:
 
 
 def entries(request: HttpRequest, station: ChargePoint, action: str) -> dict[str, Any]:
-    """What the form holds at first: an earlier command of the station to be sent again, or what the link says."""
+    """What the form holds at first: an earlier command of the station to be sent again, or what the link says.
+
+    Secrets of one that still waits are for nobody else to read: whoever sends it again types them again.
+    """
     again = earlier(station, request.GET.get("again", ""))
     if again is None:
         return {name: request.GET[name] for name in LINKED if name in request.GET}
-    return FORMS[action].entries(again.payload) if action in FORMS else ExpertForm.entries(again.action, again.payload)
+    payload = masked(again.payload)
+    return FORMS[action].entries(payload) if action in FORMS else ExpertForm.entries(again.action, payload)
 
 
 def earlier(station: ChargePoint, pk: str) -> Command | None:

@@ -40,7 +40,8 @@ class LimitForm(_ConnectorForm):
     name = "limit"
     title = _("Limit a connector")
     explanation = _(
-        "A limit during a session ends with the session; without one it holds for every session until it is lifted."
+        "A limit during a session ends with the session; without one it holds for every session until it is lifted. "
+        "Either replaces the one before: after a session with a limit of its own, set the standing one again."
     )
 
     limit = forms.DecimalField(

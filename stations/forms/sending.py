@@ -11,11 +11,11 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from stations.commands import LONGEST_WAIT
+
 from . import fields
 
 DEFAULT_PER_MINUTE = 300
-#: Whoever wants something later than this should look at the charger again before.
-LONGEST_WAIT = timedelta(days=30)
 
 
 def new_key() -> str:

@@ -91,7 +91,7 @@ def _keys(station: ChargePoint | None, *, writable: bool) -> Suggestions:
     if station is None:
         return []
     rows = station.configuration_keys.filter(readonly=False) if writable else station.configuration_keys.all()
-    return [(key, value or "") for key, value in rows.order_by("key").values_list("key", "value")]
+    return [(key, value or "") for key, value in rows.order_by("key").values_list("key", "value")[:MAX_SUGGESTIONS]]
 
 
 #: Settings a central system may change (§9); what a station has beyond them it tells itself.

@@ -7,11 +7,17 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.utils import timezone
 
+from api import waiting
 from api.models import ApiKey
 from ocpp_gateway.v16.outgoing import OUTGOING
 from stations.models import Command, CommandSource, CommandStatus
+from tests.conftest import make_station
+from tests.people import person
+
+from .conftest import make_key, program
 
 URL = "/api/v1/charge-points/CP1/commands/"
 RESET = {"action": "Reset", "payload": {"type": "Soft"}}
@@ -50,6 +56,30 @@ async def test_many_wait_and_none_holds_up_the_others(post, cp):
     for _ in answers:
         await (await cp.expects("Reset", type="Soft")).replies(status="Accepted")
     assert [(await answer).status_code for answer in answers] == [200] * 20
+
+
+@pytest.mark.parametrize("limit", ["MAX_WAITS", "MAX_WAITS_EACH"])
+async def test_too_many_wait(post, cp, monkeypatch, limit):
+    monkeypatch.setattr(waiting, limit, 2)
+    waiters = [asyncio.ensure_future(post(URL, **RESET, wait_s=20)) for _ in range(2)]
+    first = await cp.expects("Reset", type="Soft")
+    while sum(waiting._waits.values()) < 2:
+        await asyncio.sleep(0.01)
+    async with asyncio.timeout(10):
+        response = await post(URL, **RESET, wait_s=20)
+    assert (response.status_code, response.json()["status"]) == (202, "queued")
+    for call in (first, None, None):
+        await (call or await cp.expects("Reset", type="Soft")).replies(status="Accepted")
+    assert [(await waiter).status_code for waiter in waiters] == [200, 200]
+    assert not waiting._waits
+
+
+async def test_one_who_waits_much_leaves_room_for_others(post, cp, monkeypatch):
+    monkeypatch.setattr(waiting, "MAX_WAITS_EACH", 2)
+    monkeypatch.setitem(waiting._waits, "key-0", 2)
+    answer = asyncio.ensure_future(post(URL, **RESET, wait_s=10))
+    await (await cp.expects("Reset", type="Soft")).replies(status="Accepted")
+    assert (await answer).status_code == 200
 
 
 async def test_the_wait_is_over_first(post, cp):
@@ -132,6 +162,7 @@ async def test_a_payload_that_breaks_the_schema(post, station, problem, payload,
         ({**RESET, "valid_until": "2026-11-21T13:02:11"}, "$.valid_until"),
         ({**RESET, "valid_until": "2020-11-21T13:02:11Z"}, "$.valid_until"),
         ({**RESET, "valid_until": "9999-12-31T23:59:59-14:00"}, "$.valid_until"),
+        ({**RESET, "valid_until": "2999-11-21T13:02:11Z"}, "$.valid_until"),
         ({**RESET, "idempotency_key": "k" * 101}, "$.idempotency_key"),
     ],
 )
@@ -169,11 +200,34 @@ async def test_a_queued_command_is_cancelled(post, station, problem):
 
 
 async def test_a_secret_that_waits_is_not_shown(post, station):
-    secret = {"key": "AuthorizationKey", "value": "0123456789ABCDEF0123456789ABCDEF01234567"}
+    secret = {"key": "VendorPassword", "value": "0123456789ABCDEF0123456789ABCDEF01234567"}
     until = (timezone.now() + timedelta(hours=1)).isoformat()
     response = await post(URL, action="ChangeConfiguration", payload=secret, valid_until=until)
-    assert response.json()["payload"] == {"key": "AuthorizationKey", "value": "***"}
+    assert response.json()["payload"] == {"key": "VendorPassword", "value": "***"}
     assert "0123456789ABCDEF" not in response.content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "payload", [{"key": "authorizationkey", "value": "x"}, {"key": "SecurityProfile", "value": "2"}]
+)
+@pytest.mark.parametrize(
+    ("scope", "who", "status"),
+    [
+        ("command", "operator", 403),
+        ("command", "administrator", 403),
+        ("admin", "viewer", 403),
+        ("admin", "operator", 202),
+    ],
+)
+def test_how_a_station_logs_in_needs_more(payload, scope, who, status):
+    make_station()
+    person(who).user_permissions.add(Permission.objects.get(codename="send_command"))
+    until = (timezone.now() + timedelta(hours=1)).isoformat()
+    body = {"action": "ChangeConfiguration", "payload": payload, "valid_until": until}
+    response = program(make_key(scope, who)).post(URL, body, content_type="application/json")
+    assert response.status_code == status
+    assert Command.objects.exists() == (status == 202)
 
 
 async def test_a_revoked_key_is_refused_at_once(post, station, problem):

@@ -91,6 +91,14 @@ def test_a_deleted_key_may_be_made_anew():
     assert [group.name for group in ApiKey.objects.get().user.groups.all()] == ["Viewers"]
 
 
+def test_an_account_that_another_key_uses_keeps_its_role():
+    create("billing")
+    ApiKey.objects.update(name="accounts")  # renamed in the admin
+    with pytest.raises(CommandError, match="api-billing belongs to the API key accounts"):
+        create("billing", "--scope", "admin")
+    assert [group.name for group in ApiKey.objects.get().user.groups.all()] == ["Viewers"]
+
+
 def expire(key: ApiKey) -> None:
     key.expires_at = timezone.now()
     key.save()

@@ -33,7 +33,11 @@ CHANGE = (401, 403, 200, 200, 403, 403, 200, 403, 200)
 NOTHING = (404,) * len(WHO)
 
 RESET = {"action": "Reset", "payload": {"type": "Soft"}}
-RESERVATION = {"charge_point": "CP-1", "id_tag": "CAFE1", "expires_at": "2100-01-01T00:00:00Z"}
+RESERVATION = {
+    "charge_point": "CP-1",
+    "id_tag": "CAFE1",
+    "expires_at": (timezone.now() + timedelta(hours=1)).isoformat(),
+}
 #: (method, route): (address, body, answers)
 TABLE: dict[tuple[str, str], tuple[str, Any, tuple[int, ...]]] = {
     ("get", "v1/charge-points/"): ("v1/charge-points/", None, READ),

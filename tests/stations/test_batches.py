@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -223,6 +224,24 @@ def test_what_is_not_complete_starts_no_batch(stations, operator):
     response = operator.post(SEND_MANY, filled)
     assert "Nothing was sent" in response.content.decode()
     assert not CommandBatch.objects.exists()
+
+
+@pytest.mark.parametrize("key", ["AuthorizationKey", "securityprofile"])
+def test_a_key_of_its_own_is_not_for_many(stations, key):
+    payload = json.dumps({"key": key, "value": "2"})
+    entered = {"action": "ChangeConfiguration", "payload": payload, **SENDING}
+    filled = {"stations": selection(*stations), "command": "expert", "send": 1, **entered}
+    response = browser("administrator").post(SEND_MANY, filled)
+    assert response.status_code == 200
+    assert "charger by charger" in response.content.decode()
+    assert not CommandBatch.objects.exists()
+    with pytest.raises(CommandRefused, match="charger by charger"):
+        batches.start_batch(stations, "ChangeConfiguration", {"key": key, "value": "2"}, origin())
+
+
+def test_a_batch_waits_no_longer_than_a_command(stations):
+    with pytest.raises(CommandRefused, match="30 days"):
+        start(stations, valid_until=timezone.now() + timedelta(days=31))
 
 
 @pytest.mark.parametrize("chosen", ["", "x", "1,,2", "-1", "9" * 30, "999999", "\0"])

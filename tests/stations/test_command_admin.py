@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -295,6 +296,44 @@ def test_sending_nothing_again_opens_an_empty_form(station, operator, again):
 def test_another_chargers_command_is_not_taken_over(station, operator):
     other = stored(make_everything(2)["stations.chargepoint"], payload={"type": "Hard"})
     assert operator.get(f"{form_url(station)}?again={other.pk}").context["form"]["type"].value() == "Soft"
+
+
+# How a charger logs in
+
+KEY = {"key": "AuthorizationKey", "value": "AB" * 20}
+
+
+@pytest.mark.parametrize("who", ["viewer", "operator", "administrator"])
+def test_nobody_reads_the_secret_of_a_command_that_waits(station, who):
+    page = page_of(browser(who), stored(station, action="ChangeConfiguration", payload=KEY))
+    assert "AuthorizationKey" in page
+    assert KEY["value"] not in page
+
+
+@pytest.mark.parametrize("action", ["expert", "ChangeConfiguration"])
+def test_sending_it_again_does_not_tell_the_secret(station, operator, action):
+    command = stored(station, action="ChangeConfiguration", payload=KEY)
+    page = operator.get(f"{form_url(station, action)}?again={command.pk}").content.decode()
+    assert "AuthorizationKey" in page
+    assert "***" in page
+    assert KEY["value"] not in page
+
+
+def login_changes():
+    expert = [
+        {"action": "ChangeConfiguration", "payload": json.dumps({"key": key, "value": value})}
+        for key, value in (("authorizationKEY", "AB" * 20), (" AuthorizationKey ", "x"), ("SecurityProfile", "2"))
+    ]
+    return [("ChangeConfiguration", {"key": "SecurityProfile", "value": "2"}), *(("expert", entry) for entry in expert)]
+
+
+@pytest.mark.parametrize(("form", "entered"), login_changes())
+@pytest.mark.parametrize(("who", "may"), [("viewer", False), ("operator", True)])
+def test_how_a_charger_logs_in_is_not_for_everybody_who_sends(station, who, may, form, entered):
+    person(who).user_permissions.add(Permission.objects.get(codename="send_command"))
+    response = browser(who).post(form_url(station, form), {**entered, **SENDING})
+    assert sent(station).exists() == may
+    assert may or "You may not change how a charger logs in." in response.content.decode()
 
 
 # The command's page

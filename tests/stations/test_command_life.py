@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -18,7 +19,7 @@ from django.utils import timezone
 
 from stations import commands
 from stations.commands import CommandRefused, Origin, StationArchived, cancel_command, close_lost, queue_command
-from stations.masking import is_masked, mask_text, masked
+from stations.masking import MAX_DEPTH, is_masked, mask_text, masked
 from stations.models import ChargePoint, Command, CommandSource, CommandStatus, GatewayProcess, StationModel
 from tests.conftest import make_station
 
@@ -210,6 +211,27 @@ def test_a_command_of_a_dead_process_ends_after_its_time_out(online: ChargePoint
     assert row.status == CommandStatus.TIMED_OUT
 
 
+def test_one_that_cannot_be_closed_keeps_no_other_from_its_end(
+    online: ChargePoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = [queue_command(online, "Reset", RESET) for _ in range(2)]
+    for row in sent:
+        commands.mark_sent(row, "c1")
+    expired = queue_command(online, "Reset", RESET, valid_until=in_minutes(1))
+    close = commands._close
+
+    def fails_for_the_first(command: Command, *arguments: Any, **columns: Any) -> bool:
+        is_closed = close(command, *arguments, **columns)
+        if command.pk == sent[0].pk:
+            raise ArithmeticError("no coffee")
+        return is_closed
+
+    monkeypatch.setattr(commands, "_close", fails_for_the_first)
+    assert close_lost(in_minutes(9)) == 2
+    ends = [Command.objects.get(pk=row.pk).status for row in (*sent, expired)]
+    assert ends == [CommandStatus.SENT, CommandStatus.TIMED_OUT, CommandStatus.EXPIRED]
+
+
 def test_an_answered_command_takes_no_late_answer(online: ChargePoint) -> None:
     row = queue_command(online, "Reset", RESET)
     commands.close_command(row, CommandStatus.FAILED, error_code="InternalError")
@@ -249,6 +271,57 @@ def test_hostile_text_is_masked_in_no_time() -> None:
     mask_text('{"key":"token' * 20_000 + "://?" + "token" * 50_000)
 
 
+@pytest.mark.parametrize(
+    "filler", ["?", "&", "?token", "?sig", "://", "://:", "://a@", "=", "*", "://***@", '"key":"sig"']
+)
+def test_a_million_characters_are_masked_in_no_time(filler: str) -> None:
+    text = "://" + filler * (1_000_000 // len(filler))
+    began = time.process_time()
+    mask_text(text)
+    masked({"location": text})
+    is_masked({"location": text})
+    assert time.process_time() - began < 10
+
+
+def test_a_million_question_marks_are_masked_in_no_time() -> None:
+    text = "://" + "?" * 1_000_000
+    began = time.process_time()
+    assert mask_text(text) == masked(text) == text
+    assert not is_masked(text)
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("depth", [10, 600, 5_000, 100_000])
+@pytest.mark.parametrize("secret", ["plain", "ftp://anna:s3cret@host/x"])
+def test_nested_deeply(depth: int, secret: str) -> None:
+    assert "s3cret" not in mask_text("[" * depth + f'"{secret}"' + "]" * depth)
+    assert "s3cret" not in mask_text('{"a":' * depth + f'"{secret}"' + "}" * depth)
+    lists: Any = secret
+    members: Any = secret
+    for _ in range(depth):
+        lists, members = [lists], {"a": members}
+    for value in (lists, members):
+        kept = masked(value)
+        assert "s3cret" not in json.dumps(kept)
+        assert is_masked(kept) == (depth > MAX_DEPTH or secret != "plain")
+        assert not is_masked(value)
+
+
+def test_a_parameter_after_a_question_mark_too_many() -> None:
+    assert mask_text("http://h/?a?b=1&x?token=secret") == "http://h/?a?b=1&x?token=***"
+
+
+@pytest.mark.parametrize(("days", "waits"), [(29.9, True), (30.1, False)])
+def test_nothing_waits_for_ever(station: ChargePoint, days: float, waits: bool) -> None:
+    until = timezone.now() + timedelta(days=days)
+    if waits:
+        assert queue_command(station, "Reset", RESET, valid_until=until).status == CommandStatus.QUEUED
+        return
+    with pytest.raises(CommandRefused, match="30 days"):
+        queue_command(station, "Reset", RESET, valid_until=until)
+    assert not Command.objects.exists()
+
+
 # The command line
 
 
@@ -274,8 +347,16 @@ def test_shown_as_json(online: ChargePoint, send: Callable[..., str]) -> None:
 
 
 def test_kept_for_an_offline_station(station: ChargePoint, send: Callable[..., str]) -> None:
-    send("CP1", "ClearCache", "--valid-until", "2999-01-01T00:00Z")
-    assert Command.objects.get().valid_until is not None
+    until = in_minutes(60)
+    send("CP1", "ClearCache", "--valid-until", until.isoformat())
+    assert Command.objects.get().valid_until == until
+
+
+def test_what_waits_shows_no_secret(online: ChargePoint, send: Callable[..., str]) -> None:
+    payload = json.dumps({"key": "AuthorizationKey", "value": "AB" * 20})
+    shown = send("CP1", "ChangeConfiguration", "--payload", payload, "--json")
+    assert Command.objects.get().payload["value"] == "AB" * 20  # it has to be sent
+    assert json.loads(shown)["payload"] == {"key": "AuthorizationKey", "value": "***"}
 
 
 @pytest.mark.parametrize(
@@ -291,6 +372,7 @@ def test_kept_for_an_offline_station(station: ChargePoint, send: Callable[..., s
         (["CP1", "ClearCache", "--valid-until", "soon"], "--valid-until is not a time .*"),
         (["CP1", "ClearCache", "--valid-until", "2020-13-45T00:00Z"], "--valid-until is not a time .*"),
         (["CP1", "ClearCache", "--valid-until", "2020-01-01T00:00Z"], "--valid-until is over already."),
+        (["CP1", "ClearCache", "--valid-until", "2999-01-01T00:00Z"], "A command waits for 30 days at most."),
     ],
 )
 def test_one_plain_sentence(

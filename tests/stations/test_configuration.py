@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from stations import commands, configuration, templates
 from stations.commands import CommandRefused, Origin
+from stations.forms import suggestions
 from stations.models import (
     ChargePoint,
     Command,
@@ -121,6 +122,59 @@ async def test_a_secret_is_never_stored(read, keys, stored, name):
     command = await read(known=[key(name, "hunter2")])
     assert await keys() == {name: "***"}
     assert "hunter2" not in str(command.answer)
+
+
+async def test_credentials_in_a_value_are_never_stored(read, change, keys):
+    urls = {
+        "A": "ftp://anna:hunter2@nas/",
+        "B": "https://nas/?token=hunter2&x=1",
+        "C": "x" * 490 + "://anna:hunter2@nas",
+    }
+    await read(known=[key(name, url) for name, url in urls.items()])
+    await change("D", urls["A"], "Accepted")
+    known = await keys()
+    assert "hun" not in str(known)
+    assert (known["A"], known["B"], known["D"]) == (
+        "ftp://anna:***@nas/",
+        "https://nas/?token=***&x=1",
+        "ftp://anna:***@nas/",
+    )
+
+
+async def test_a_template_with_credentials_is_met(change, stored):
+    await stored(lambda: template("", "", Upload="ftp://anna:hunter2@nas/"))
+    await change("Upload", "ftp://anna:hunter2@nas/", "Accepted", origin=Origin(CommandSource.ADMIN))
+    station = await stored(ChargePoint.objects.get)
+    assert await stored(lambda: templates.drift_of(station)) == []
+    assert station.configured_by_hand_at is None
+    await change("Upload", "ftp://anna:hunter2@other/", "Accepted", origin=Origin(CommandSource.ADMIN))
+    assert [drift.wanted for drift in await stored(lambda: templates.drift_of(station))] == ["ftp://anna:hunter2@nas/"]
+
+
+def test_no_more_keys_than_a_page_can_hold(transactional_db, monkeypatch, caplog):
+    monkeypatch.setattr(configuration, "MAX_KEYS", 3)
+    station = make_station()
+
+    def read(*names: str, asked: tuple[str, ...] = ()) -> set[str]:
+        known = [configuration.ReportedKey(name, False, "1") for name in names]
+        configuration.record_reading(station, asked=asked, known=known, unknown=(), at=timezone.now())
+        return set(ConfigurationKey.objects.values_list("key", flat=True))
+
+    assert read(*"ABCDE") == {"A", "B", "C"}
+    assert read("X", "A", asked=("X", "A")) == {"A", "B", "C"}
+    command = Command(charge_point=station, action="ChangeConfiguration", payload={"key": "Y", "value": "1"})
+    configuration.record_change(command, status="Accepted", at=timezone.now())
+    assert not ConfigurationKey.objects.filter(key="Y").exists()
+    assert sum("configuration keys skipped" in record.getMessage() for record in caplog.records) == 3
+    assert read("X", "Y", "C") == {"X", "Y", "C"}
+
+
+def test_what_is_suggested_is_limited(transactional_db):
+    station = make_station()
+    ConfigurationKey.objects.bulk_create(
+        ConfigurationKey(charge_point=station, key=f"K{number}", value="1") for number in range(400)
+    )
+    assert len(suggestions.all_keys(station)) == len(suggestions.writable_keys(station)) == 300
 
 
 def test_hostile_values_are_storable(transactional_db):
@@ -260,8 +314,12 @@ def test_which_stations_drift(wall, django_assert_num_queries):
     make_station("CP4", vendor="Acme", archived_at=timezone.now())
     has(wall, a="2")
     has(fine, a="1", b="2")
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(3) as queries:
         assert templates.drifting() == {wall.pk}
+    assert "UPPER" in queries.captured_queries[-1]["sql"]  # not every key of every station
+    TemplateKey.objects.all().delete()
+    with django_assert_num_queries(1):
+        assert templates.drifting() == set()
 
 
 async def test_a_template_is_applied_where_it_differs(cp, station, read, keys, stored):

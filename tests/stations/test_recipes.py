@@ -333,3 +333,23 @@ def test_a_new_recipe_holds_what_is_recommended(wall):
     recipe.recipe_keys.first().delete()
     recipes.fill_with_defaults(recipe)
     assert recipe.recipe_keys.count() == len(recipes.DEFAULT_KEYS) - 1
+
+
+@pytest.mark.django_db
+def test_a_run_that_fails_keeps_no_other_from_going_on(monkeypatch):
+    recipe, booted_at = make_recipe(HeartbeatInterval="300"), timezone.now()
+    first, second = (
+        RecipeRun.objects.create(charge_point=make_station(identity), booted_at=booted_at, station_model=recipe)
+        for identity in ("CP1", "CP2")
+    )
+    read = recipes._read
+
+    def fails_for_the_first(run, sent):
+        done = read(run, sent)
+        if run == first:
+            raise ArithmeticError("no coffee")
+        return done
+
+    monkeypatch.setattr(recipes, "_read", fails_for_the_first)
+    assert recipes.advance_all(booted_at + LATER) == 1
+    assert [recipes.commands_of(run).count() for run in (first, second)] == [0, 1]

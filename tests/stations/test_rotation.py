@@ -453,6 +453,35 @@ async def test_a_second_rotation_after_a_lost_answer(box, rotate, stored):
     assert [(await box.dials(key)).status for key in (OLD, lost)] == [401, 401]
 
 
+async def test_a_key_that_was_never_sent_lets_nobody_in(box, rotate, stored):
+    await box.leaves()
+    command = await rotate(valid_until=timezone.now() + timedelta(days=1))
+    mine = command.payload["value"]
+    assert (await box.dials(mine)).status == 401
+    assert await sync_to_async(commands.cancel_command)(command)
+    assert (await box.dials(mine)).status == 401  # nor before the clock has seen that it is over
+    assert (await change_of(stored, command)).state == State.ASKED
+    await box.logs_in()
+
+
+async def test_a_key_that_was_never_sent_is_never_promoted(box, rotate, station, stored):
+    await box.leaves()
+    command = await rotate(valid_until=timezone.now() + timedelta(days=1))
+    mine = (await change_of(stored, command)).credential_hash
+    before = (await stored(ChargePoint.objects.get)).credential_hash
+    await stored(lambda: rotation.spoke(station.pk, credential_hash=mine, security_profile=1, at=timezone.now()))
+    assert (await stored(ChargePoint.objects.get)).credential_hash == before
+    assert (await change_of(stored, command)).state == State.ASKED
+
+
+async def test_a_key_is_good_before_its_frame_leaves(box, rotate, stored):
+    await box.leaves()
+    command = await rotate(valid_until=timezone.now() + timedelta(days=1))
+    new = command.payload["value"]
+    assert await stored(lambda: commands.mark_sent(command, "elsewhere"))
+    assert (await box.dials(new)).status == 101
+
+
 async def test_a_password_set_by_hand_takes_a_rotation_back(box, rotate, station, stored):
     await box.leaves()
     command = await rotate(valid_until=timezone.now() + timedelta(days=1))

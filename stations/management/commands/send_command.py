@@ -15,6 +15,7 @@ from ocpp_gateway.errors import OcppError
 from ocpp_gateway.v16.outgoing import read_payload
 from stations import models
 from stations.commands import CommandRefused, Origin, queue_command, wait_for
+from stations.masking import masked
 from stations.models import ChargePoint, CommandSource, CommandStatus
 
 #: Beyond the command's own time-out: others may be before it, and the end has to be stored.
@@ -68,6 +69,7 @@ class Command(BaseCommand):
             row = async_to_sync(wait_for)(row.pk, long_enough if seconds == _AS_LONG_AS_IT_TAKES else seconds)
         if options["json"]:
             shown = {"charge_point": row.charge_point.identity} | {name: getattr(row, name) for name in _SHOWN}
+            shown["payload"] = masked(row.payload)  # one that still waits holds its secrets
             self.stdout.write(json.dumps(shown, cls=DjangoJSONEncoder, indent=2))
         if row.status != CommandStatus.ACCEPTED and (row.is_final or seconds is not None):
             raise CommandError(_sentence(row))
