@@ -215,19 +215,29 @@ def _number(text: str, column: _Column) -> tuple[int | Decimal, bool] | None:
     """The value in the column's unit, and whether it is the whole truth. None for what is no number or too large."""
     if column.places is None and column.factor == 1 and len(text) < 18 and text.isdecimal():
         return int(text), True  # nearly every register
+    # hostile texts of any length must not stay in memory
+    rounded = _remembered if len(text) < 28 else _rounded
+    return rounded(text, column.factor, column.limit, column.places)
+
+
+def _rounded(text: str, factor: int, limit: int, places: Decimal | None) -> tuple[int | Decimal, bool] | None:
     number = _decimal(text)
     # the exponent first: 1E+999999999 is a number, but not one to calculate with
     if number is None or not number.is_finite() or number.adjusted() > 18:
         return None
-    if column.factor != 1:
-        number *= column.factor
+    if factor != 1:
+        number *= factor
     # 28 digits are what Decimal calculates with: of more, it may have rounded some away
     is_plain = len(text) < 28 and "," not in text
-    if column.places is None:
+    if places is None:
         value: int | Decimal = int(number.to_integral_value(ROUND_HALF_UP))
     else:
-        value = number.quantize(column.places, ROUND_HALF_UP)
-    return (value, is_plain and value == number) if -column.limit < value < column.limit else None
+        value = number.quantize(places, ROUND_HALF_UP)
+    return (value, is_plain and value == number) if -limit < value < limit else None
+
+
+#: Currents and voltages are the same few texts again and again, at every station.
+_remembered = lru_cache(maxsize=4096)(_rounded)
 
 
 def _decimal(text: str) -> Decimal | None:
