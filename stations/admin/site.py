@@ -17,9 +17,9 @@ from .pages import PageAdmin
 @admin.register(Site)
 class SiteAdmin(PageAdmin[Site]):
     ordering = ("name",)  # counting drops the model's own
-    list_display = ("name", "address", "chargers")
+    list_display = ("name", "address", "chargers", "holders_may_start")
     search_fields = ("name", "address", "notes")
-    fields = ("name", "address", "notes", "chargers")
+    fields = ("name", "address", "notes", "holders_may_start", "chargers")
     readonly_fields = ("chargers",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Site]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.db.models.functions import Upper
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from stations.models import ChargePoint
+from stations.models import ChargePoint, Site
 
 
 class IdTagGroup(models.Model):
@@ -55,6 +56,24 @@ class IdTag(models.Model):
         _("concurrent sessions"), null=True, blank=True, help_text=_("Empty: no limit.")
     )
     note = models.TextField(_("note"), blank=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("account"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="id_tags",
+        help_text=_("The person who sees this tag's sessions as their own."),
+    )
+    site = models.ForeignKey(
+        Site,
+        verbose_name=_("managed at site"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="id_tags",
+        help_text=_("People of this site manage the tag. Empty: only people of all sites. It charges everywhere."),
+    )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     archived_at = models.DateTimeField(_("archived"), null=True, blank=True, editable=False)
 
@@ -85,6 +104,7 @@ class UnknownIdTag(models.Model):
     count = models.PositiveIntegerField(_("attempts"), default=0)
     first_at = models.DateTimeField(_("first"), default=timezone.now)
     last_at = models.DateTimeField(_("last"), default=timezone.now)
+    ignored_at = models.DateTimeField(_("ignored since"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("unknown tag")

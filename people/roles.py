@@ -1,4 +1,7 @@
-"""Roles: Django groups with the permissions each needs, synchronised after every migrate."""
+"""Roles: Django groups with the permissions each needs, synchronised after every migrate.
+
+A role held through its group counts everywhere; held through a `Membership`, at one site.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,20 @@ from typing import Any
 
 from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Group, Permission
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class Role(TextChoices):
+    """Roles of those who operate chargers; the values are the groups' names."""
+
+    ADMINISTRATOR = "Administrators", _("Administrator")
+    OPERATOR = "Operators", _("Operator")
+    VIEWER = "Viewers", _("Viewer")
+
+
+#: The group of people who only charge: no permission, their own cards and sessions.
+HOLDERS = "Tag holders"
 
 
 def _may(verb: str, *models: str) -> set[str]:
@@ -47,17 +64,20 @@ _OPERATOR = (
     | _may("delete", *_MODEL_KEYS)
     | {"add_locallist", "change_locallist"}
 )
+_PEOPLE = ("user", "group", "apikey", "membership")
 _ADMINISTRATOR = (
     _OPERATOR
     | _may("delete", "site", "idtaggroup", "connectionattempt", "stationmodel")
-    | {f"{verb}_{model}" for verb in ("add", "change", "delete", "view") for model in ("user", "group", "apikey")}
+    | {f"{verb}_{model}" for verb in ("add", "change", "delete", "view") for model in _PEOPLE}
+    | {"view_job", "view_logentry"}
 )
 
 #: Role (group name) → codenames of its permissions.
 ROLES: dict[str, set[str]] = {
-    "Administrators": _ADMINISTRATOR,
-    "Operators": _OPERATOR,
-    "Viewers": _VIEWER,
+    Role.ADMINISTRATOR.value: _ADMINISTRATOR,
+    Role.OPERATOR.value: _OPERATOR,
+    Role.VIEWER.value: _VIEWER,
+    HOLDERS: set(),
 }
 
 
@@ -71,7 +91,7 @@ def synchronise(app_config: Any, **kwargs: Any) -> None:
     for config in apps.get_app_configs():
         create_permissions(config, verbosity=0, using=using)
     for role, codenames in ROLES.items():
-        group, _ = Group.objects.using(using).get_or_create(name=role)
+        group, _created = Group.objects.using(using).get_or_create(name=role)
         permissions = Permission.objects.using(using).filter(codename__in=codenames)
         missing = codenames - set(permissions.values_list("codename", flat=True))
         if missing:
