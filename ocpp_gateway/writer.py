@@ -23,6 +23,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
+from stations import changes
 from stations.write_batch import Names, Stale, write_batch
 
 log = structlog.get_logger(__name__)
@@ -273,7 +274,9 @@ def _run_together(batch: list[Job[Any]], memory: dict[str, Any]) -> list[_Outcom
 def _run(batch: list[Job[Any]], memory: dict[str, Any]) -> list[_Outcome]:
     names = [job.names for job in batch if job.names is not None]
     with transaction.atomic(durable=True), write_batch(names, memory):
-        return [(job, job.run(), None) for job in batch]
+        outcomes: list[_Outcome] = [(job, job.run(), None) for job in batch]
+    changes.note_committed(changes.station(name.station) for name in names)
+    return outcomes
 
 
 def _fail(job: Job[Any], error: Exception) -> _Outcome:
