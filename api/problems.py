@@ -94,25 +94,29 @@ def _leaves(path: str, detail: Any) -> Iterator[tuple[str, Any]]:
             yield path, detail
 
 
-def _is_api(request: HttpRequest) -> bool:
+def is_api(request: HttpRequest) -> bool:
     return request.path_info.startswith("/api/")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400, for what it refuses before a view is reached."""
-    if _is_api(request):
+    if is_api(request):
         return JsonResponse(
             _problem(400, _("The request is not valid."), "invalid", []), status=400, content_type=MEDIA_TYPE
         )
     return defaults.bad_request(request, exception)
 
 
-def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500."""
-    if _is_api(request):
-        sentence = _("Something went wrong here; the server's log says more.")
-        return JsonResponse(_problem(500, sentence, "error", []), status=500, content_type=MEDIA_TYPE)
-    return defaults.server_error(request)
+def server_error() -> HttpResponse:
+    """For what nobody expected; the log says more than the answer."""
+    sentence = _("Something went wrong here; the server's log says more.")
+    return JsonResponse(_problem(500, sentence, "error", []), status=500, content_type=MEDIA_TYPE)
+
+
+def unavailable() -> HttpResponse:
+    """While the database is away; the same request may be sent again."""
+    sentence = _("The database cannot be reached; try again in a moment.")
+    return JsonResponse(_problem(503, sentence, "unavailable", []), status=503, content_type=MEDIA_TYPE)
 
 
 def too_large(is_api: bool) -> HttpResponse:

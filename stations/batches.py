@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -164,16 +165,24 @@ def cancel_batch(batch: CommandBatch) -> int:
     return close_queued(batch.commands.all(), CommandStatus.CANCELLED)
 
 
+_COUNTS = {
+    "total": Count("pk"),
+    "answered": Count("pk", filter=_ANSWERED),
+    "queued": Count("pk", filter=Q(status=CommandStatus.QUEUED)),
+    "sent": Count("pk", filter=Q(status=CommandStatus.SENT)),
+    "ok": Count("pk", filter=_ACCEPTED & ~_MISSED & ~_AWAITED & ~_BAD_END),
+    "awaited": Count("pk", filter=_ACCEPTED & _AWAITED),
+    "failed": Count("pk", filter=FAILED),
+    "cancelled": Count("pk", filter=Q(status=CommandStatus.CANCELLED)),
+}
+
+
 def progress(batch: CommandBatch) -> Progress:
     """How far a batch is, in one query."""
-    counts = batch.commands.order_by().aggregate(
-        total=Count("pk"),
-        answered=Count("pk", filter=_ANSWERED),
-        queued=Count("pk", filter=Q(status=CommandStatus.QUEUED)),
-        sent=Count("pk", filter=Q(status=CommandStatus.SENT)),
-        ok=Count("pk", filter=_ACCEPTED & ~_MISSED & ~_AWAITED & ~_BAD_END),
-        awaited=Count("pk", filter=_ACCEPTED & _AWAITED),
-        failed=Count("pk", filter=FAILED),
-        cancelled=Count("pk", filter=Q(status=CommandStatus.CANCELLED)),
-    )
-    return Progress(**counts)
+    return Progress(**batch.commands.order_by().aggregate(**_COUNTS))
+
+
+def progress_by_batch(commands: QuerySet[Command]) -> dict[uuid.UUID, Progress]:
+    """How far the batches are that `commands` belong to, counting only these, in one query."""
+    rows: Any = commands.order_by().values("batch").annotate(**_COUNTS)
+    return {row["batch"]: Progress(**{name: row[name] for name in _COUNTS}) for row in rows}

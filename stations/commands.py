@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from . import bell, credentials, effects
+from . import bell, changes, credentials, effects
 from .masking import is_masked, mask_text, masked
 from .models import OPEN_STATUSES, ChargePoint, Command, CommandBatch, CommandSource, CommandStatus, StationModel
 from .models.station_model import DEFAULT_TIMEOUT_S
@@ -123,6 +123,7 @@ def queue_command(
         command.payload = masked(payload)
     command.save(force_insert=True)
     credentials.follow(command)
+    changes.note(changes.station(station.pk), "commands")
     if station.is_online and station.gateway is not None:
         bell.ring(station.gateway.channel, {"type": "command.queued", "station": station.pk})
     return command
@@ -194,6 +195,7 @@ def mark_sent(command: Command, connection: str) -> bool:
         payload=masked(command.payload),
         **effects.expected(command, now),
     )
+    changes.note(changes.station(command.charge_point_id), "commands")
     return claimed == 1
 
 
@@ -202,6 +204,7 @@ def release(command: Command, connection: str) -> bool:
     claimed = Command.objects.filter(pk=command.pk, status=CommandStatus.SENT, connection=connection)
     effects.refused(command)
     released = claimed.update(status=CommandStatus.QUEUED, sent_at=None, connection="", payload=command.payload)
+    changes.note(changes.station(command.charge_point_id), "commands")
     return released == 1
 
 
@@ -233,6 +236,7 @@ def keep_late_answer(charge_point_id: int, message_id: str, answer: Any) -> bool
     unanswered = Command.objects.filter(
         pk=pk, charge_point=charge_point_id, status__in=_UNANSWERED, answer__isnull=True, error_code="", late_at=None
     )
+    changes.note(changes.station(charge_point_id), "commands")
     return unanswered.update(late_answer=masked(answer), late_at=timezone.now()) == 1
 
 
@@ -291,6 +295,7 @@ def _close(command: Command, current: Iterable[CommandStatus], *, status: Comman
         effects.accepted(command, columns.get("answer"), now)
     elif status == CommandStatus.REJECTED or columns.get("error_code"):
         effects.refused(command)
+    changes.note(changes.station(command.charge_point_id), "commands")
     if command.raised_in:
         bell.ring(command.raised_in, {"type": "command.closed", "command": str(command.pk)})
     return True

@@ -14,7 +14,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from . import write_batch
+from . import changes, write_batch
 from .models import Command, CommandStatus, ConfigurationKey, EffectStatus
 from .promises import TERMINAL, Facts, Promise, as_told, promise_of
 
@@ -87,7 +87,12 @@ def saw(charge_point_id: int, event: str, **facts: Any) -> None:
 def mark_missed(now: datetime) -> int:
     """Effects whose time is over did not come."""
     late = Command.objects.filter(effect_status=EffectStatus.AWAITED, effect_due_at__lt=now)
-    return late.exclude(status=CommandStatus.QUEUED).update(effect_status=EffectStatus.MISSED)
+    late = late.exclude(status=CommandStatus.QUEUED)
+    stations = set(late.values_list("charge_point_id", flat=True))
+    missed = late.update(effect_status=EffectStatus.MISSED)
+    if stations:
+        changes.note(*map(changes.station, stations), "commands")
+    return missed
 
 
 def _in_turn(awaited: list[tuple[Command, Promise]]) -> list[tuple[Command, Promise]]:
@@ -131,6 +136,7 @@ def _note(command: Command, promise: Promise, facts: Facts) -> None:
 
 def _change(command: Command, **columns: Any) -> None:
     Command.objects.filter(pk=command.pk, effect_status=EffectStatus.AWAITED).update(**columns)
+    changes.note(changes.station(command.charge_point_id), "commands")
 
 
 def _can_follow(command: Command) -> bool:

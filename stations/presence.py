@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection as database
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from . import bell
+from . import bell, changes
 from .models import ChargePoint, GatewayProcess
 
 SETTLE_TIME = timedelta(seconds=10)
@@ -47,34 +48,28 @@ def connect(charge_point_id: int, line: Line, *, at: datetime) -> None:
             station.gateway.channel,
             {"type": "socket.replaced", "station": station.pk, "connection": station.connection},
         )
-    station.gateway_id = line.gateway_id
-    station.connection = line.connection
-    station.protocol = line.protocol
-    station.remote_address = line.remote_address
-    station.subprotocol_missing = line.subprotocol_missing
-    station.security_profile = line.security_profile
-    if line.raises_minimum:
-        station.minimum_security_profile = max(station.minimum_security_profile, line.security_profile)
-    station.connected_at = station.last_seen_at = at
-    station.save(
-        update_fields=[
-            "gateway",
-            "connection",
-            "protocol",
-            "remote_address",
-            "subprotocol_missing",
-            "security_profile",
-            "minimum_security_profile",
-            "connected_at",
-            "last_seen_at",
-        ]
+    minimum = station.minimum_security_profile
+    # an UPDATE of our own: `save()` would read the row again for the history of what people change
+    ChargePoint.objects.filter(pk=station.pk).update(
+        gateway=line.gateway_id,
+        connection=line.connection,
+        protocol=line.protocol,
+        remote_address=line.remote_address,
+        subprotocol_missing=line.subprotocol_missing,
+        security_profile=line.security_profile,
+        minimum_security_profile=max(minimum, line.security_profile) if line.raises_minimum else minimum,
+        connected_at=at,
+        last_seen_at=at,
     )
+    changes.note(changes.station(station.pk))
 
 
 def disconnect(charge_point_id: int, connection: str, *, at: datetime) -> bool:
     """End `connection` if it still is the station's line; the end of a replaced socket changes nothing."""
     held = ChargePoint.objects.filter(pk=charge_point_id, connection=connection)
-    return held.update(connection="", gateway=None, disconnected_at=at) == 1
+    ended = held.update(connection="", gateway=None, disconnected_at=at)
+    changes.note(changes.station(charge_point_id))
+    return ended == 1
 
 
 def reconcile(process_id: int, held: Mapping[int, str], *, at: datetime) -> list[dict[str, Any]]:
@@ -97,6 +92,7 @@ def reconcile(process_id: int, held: Mapping[int, str], *, at: datetime) -> list
                 connection=held[row["pk"]], gateway_id=process_id
             )
             row["connection"] = held[row["pk"]]
+            changes.note(changes.station(row["pk"]))
     return rows
 
 
@@ -166,7 +162,10 @@ def release_gone_processes() -> None:
             stop_process(process.pk)
 
 
-def _release(charge_point_ids: Iterable[int]) -> int:
-    return ChargePoint.objects.filter(pk__in=charge_point_ids).update(
+def _release(charge_point_ids: QuerySet[ChargePoint, int]) -> int:
+    held = list(charge_point_ids.all())  # a copy: the UPDATE asks again
+    released = ChargePoint.objects.filter(pk__in=charge_point_ids).update(
         connection="", gateway=None, disconnected_at=timezone.now()
     )
+    changes.note(*map(changes.station, held))  # after it: outside of a transaction it is told at once
+    return released

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from . import bell, configuration, effects, recipes, write_batch
+from . import bell, changes, configuration, effects, recipes, write_batch
 from .commands import SYSTEM, Origin, queue_command
 from .connectors import get_connector
 from .models import (
@@ -78,7 +78,10 @@ def admit_stranger(identity: str, *, accept: bool) -> ChargePoint | None:
         [ChargePoint(identity=identity, registration_status=status, discovered=not accept)],
         ignore_conflicts=True,  # two sockets of a new station may come at once
     )
-    return find_charge_point(identity)
+    station = find_charge_point(identity)
+    if station is not None:
+        changes.note(changes.station(station.pk))
+    return station
 
 
 def register_boot(charge_point: ChargePoint, *, at: datetime, **boot: str | None) -> RegistrationStatus:
@@ -231,11 +234,13 @@ def archive_charge_point(charge_point: ChargePoint) -> None:
 def restore_charge_point(charge_point: ChargePoint) -> None:
     charge_point.archived_at = None
     charge_point.save(update_fields=["archived_at"])
+    changes.note(changes.station(charge_point.pk))
 
 
 def ring_station(charge_point_id: int, event: str) -> ChargePoint:
     """Tell the process that holds a station that its row changed; returns the row with its gateway."""
     station = ChargePoint.objects.select_related("gateway").get(pk=charge_point_id)
+    changes.note(changes.station(station.pk))
     if station.gateway is not None and station.connection:
         bell.ring(station.gateway.channel, {"type": event, "station": station.pk})
     return station
@@ -245,6 +250,7 @@ def record_attempt(
     *, reason: str, path: str, remote_address: str, status_code: int, at: datetime, identity: str = "", **details: str
 ) -> bool:
     """A refused handshake; the same again within a quarter of an hour is counted in the same row and returns False."""
+    changes.note("attempts")
     values = {name: value[:255] for name, value in details.items()}
     same = ConnectionAttempt.objects.filter(
         reason=reason,
@@ -291,6 +297,7 @@ def forget_discovered(now: datetime) -> int:
             Message.objects.filter(charge_point=stranger).delete()
             stranger.commands.all().delete()
             stranger.connectors.all().delete()
+            changes.note(changes.station(stranger.pk))
             forgotten += bool(stranger.delete()[0])
     return forgotten
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import IO, Any, TextIO
 
@@ -25,7 +26,7 @@ from import_export.widgets import Widget
 from openpyxl import Workbook
 from openpyxl.utils import get_column_letter
 
-Cell = str | int | Decimal | bool | datetime | None
+Cell = str | int | Decimal | bool | datetime | date | None
 Row = tuple[Cell, ...]
 
 _TRIGGERS = tuple("=+-@\t\r\n")
@@ -146,26 +147,65 @@ class Column(Field):  # type: ignore[misc]
         return self.value(instance) if self.value else super().get_value(instance)
 
 
+@dataclass(frozen=True)
+class CsvStyle:
+    """How a CSV file writes what has no single way; `moment` (empty: ISO 8601) and `day` are strftime patterns."""
+
+    delimiter: str = ","
+    decimal_point: str = "."
+    moment: str = ""
+    day: str = "%Y-%m-%d"
+    mark: str = ""
+
+
+PLAIN_CSV = CsvStyle()
+#: What Excel opens by itself where the decimal separator is a comma; the byte order mark tells it UTF-8.
+GERMAN_CSV = CsvStyle(";", ",", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y", "\N{BYTE ORDER MARK}")
+
+
 def write_csv(file: TextIO, headers: Sequence[str], rows: Iterable[Row]) -> None:
     """Write `rows` as they come; nothing is kept in memory."""
-    writer = csv.writer(file)
-    writer.writerow(headers)
+    file.writelines(csv_lines(headers, rows))
+
+
+def csv_lines(headers: Sequence[str], rows: Iterable[Row], style: CsvStyle = PLAIN_CSV) -> Iterator[str]:
+    """The lines of a CSV file as they come."""
+    writer = csv.writer(_Echo(), delimiter=style.delimiter)
+    yield style.mark + writer.writerow(headers)
     for row in rows:
-        writer.writerow([_csv_cell(cell) for cell in row])
+        yield writer.writerow([_csv_cell(cell, style) for cell in row])
 
 
-def _csv_cell(cell: Cell) -> str:
+class _Echo:
+    """A file that gives back what is written to it."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def _csv_cell(cell: Cell, style: CsvStyle) -> str:
     if cell is None:
         return ""
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, datetime):
-        return f"{cell.isoformat()}Z"
-    return f"{cell:f}" if isinstance(cell, Decimal) else str(cell)
+        return cell.strftime(style.moment) if style.moment else f"{cell.isoformat()}Z"
+    if isinstance(cell, date):
+        return cell.strftime(style.day)
+    return f"{cell:f}".replace(".", style.decimal_point) if isinstance(cell, Decimal) else str(cell)
 
 
-def write_xlsx(file: IO[bytes], title: str, headers: Sequence[str], rows: Iterable[Row]) -> None:
-    """Write `rows` with a frozen, filterable header. ValueError if there are more than a sheet can hold."""
+def write_xlsx(
+    file: IO[bytes],
+    title: str,
+    headers: Sequence[str],
+    rows: Iterable[Row],
+    sums: Callable[[], tuple[Sequence[str], Row]] | None = None,
+) -> None:
+    """Write `rows` with a frozen, filterable header. ValueError if there are more than a sheet can hold.
+
+    `sums`, asked when the rows are written, gives header and row of a second sheet.
+    """
     book = Workbook(write_only=True)
     sheet = book.create_sheet(title[:31])
     sheet.freeze_panes = "A2"
@@ -178,4 +218,8 @@ def write_xlsx(file: IO[bytes], title: str, headers: Sequence[str], rows: Iterab
             raise ValueError(_("An XLSX sheet cannot hold more than 1,048,575 rows; choose CSV or a shorter period."))
         sheet.append(row)
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(headers))}{count + 1}"
+    if sums is not None:
+        second = book.create_sheet("sums")
+        for line in sums():
+            second.append(list(line))
     book.save(file)

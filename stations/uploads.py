@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 import secrets
-import tempfile
-import time
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import openpyxl
 import tablib
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from import_export.formats.base_formats import Format
 
@@ -183,13 +184,14 @@ def _fitted(row: list[Any], width: int, number: int) -> list[Any]:
 
 
 class UploadStorage:
-    """Keeps an upload between preview and confirmation, in a folder of its own.
+    """Keeps an upload between preview and confirmation, where every process of ours finds it.
 
     The name comes back from the browser: only names we made are opened. Leftovers are removed after a day.
     """
 
+    FOLDER = "uploads"
     _NAME = re.compile(r"[0-9a-f]{32}")
-    _KEEP_S = 24 * 3600
+    _KEEP = timedelta(days=1)
 
     def __init__(self, name: str | None = None, **_kwargs: Any) -> None:
         self.name = name
@@ -197,30 +199,27 @@ class UploadStorage:
     def save(self, data: bytes) -> None:
         self._forget_old()
         self.name = secrets.token_hex(16)
-        with os.fdopen(os.open(self._path(), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(data)
+        default_storage.save(self._path(), ContentFile(data))
 
     def read(self) -> bytes:
         try:
-            return self._path().read_bytes()
+            with default_storage.open(self._path()) as file:
+                data: bytes = file.read()
+                return data
         except OSError:
             raise UnreadableFile(_("The uploaded file is no longer here; please upload it again.")) from None
 
     def remove(self) -> None:
-        self._path().unlink(missing_ok=True)
+        default_storage.delete(self._path())
 
-    def _path(self) -> Path:
+    def _path(self) -> str:
         if not self._NAME.fullmatch(self.name or ""):
             raise UnreadableFile(_("The uploaded file is no longer here; please upload it again."))
-        return self._folder() / str(self.name)
-
-    @staticmethod
-    def _folder() -> Path:
-        folder = Path(tempfile.gettempdir()) / f"plugcontrol-uploads-{os.getuid()}"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        return folder
+        return f"{self.FOLDER}/{self.name}"
 
     def _forget_old(self) -> None:
-        for path in self._folder().iterdir():
-            if path.stat().st_mtime < time.time() - self._KEEP_S:
-                path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # there is no folder yet, or another process deletes too
+            for name in default_storage.listdir(self.FOLDER)[1]:
+                path = f"{self.FOLDER}/{name}"
+                if default_storage.get_modified_time(path) < timezone.now() - self._KEEP:
+                    default_storage.delete(path)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from auditlog.models import LogEntry
 from django.contrib.auth.models import User
 from django.utils import timezone
 
 from api.models import ApiKey
+from jobs.models import Job
 from stations.models import (
     ChargePoint,
     Command,
@@ -100,6 +102,8 @@ def make_everything(number: int = 1) -> dict[str, Any]:
         "transactions.reservation": Reservation.objects.create(connector=connector, id_tag="CAFE", expires_at=now),
     }
     rows["api.apikey"] = make_key(number)
+    rows["jobs.job"] = Job.objects.create(kind="export_transactions", title=f"Transactions {number}")
+    rows["auditlog.logentry"] = LogEntry.objects.get_for_object(station).latest()
     return rows
 
 

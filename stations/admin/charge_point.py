@@ -1,31 +1,25 @@
+"""Chargers as records: to be edited many at once, imported, exported. What is done with them is on their own page."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
-from django.urls import path, reverse
-from django.utils.decorators import method_decorator
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.http import HttpRequest
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy, ngettext
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
 
-from .. import credentials, services
-from ..models import ChargePoint, Connector, RegistrationStatus
+from .. import recipes, services
+from ..models import ChargePoint, ConfigurationKey, Connector
 from ..resources import ChargePointResource
 from .charge_point_filters import OnlineFilter, SecurityProfileFilter
 from .charge_point_form import ChargePointForm
-from .configuring import ConfigurationKeyInline, ConfiguringViews, DriftFilter
 from .connector import status_badge
 from .exchange import ExportAdmin, ImportAdmin
-from .pages import ArchivedFilter, RecordInline, badge, link, moment, origin_of
+from .pages import ArchivedFilter, PageAdmin, RecordInline, badge, link, moment
 
 _ = gettext_lazy
 
@@ -45,8 +39,19 @@ class ConnectorInline(RecordInline):
         return moment(connector.status_at)
 
 
+class ConfigurationKeyInline(RecordInline):
+    model = ConfigurationKey
+    fields = ("key", "value", "readonly", "reboot_required", "read")
+    readonly_fields = ("read",)
+    classes = ("collapse",)
+
+    @admin.display(description=_("read"))
+    def read(self, key: ConfigurationKey) -> str:
+        return moment(key.read_at)
+
+
 @admin.register(ChargePoint)
-class ChargePointAdmin(ImportAdmin, ExportAdmin, ConfiguringViews):
+class ChargePointAdmin(ImportAdmin, ExportAdmin, PageAdmin[ChargePoint]):
     form = ChargePointForm
     resource_classes = [ChargePointResource]
     export_name = "chargers"
@@ -62,66 +67,55 @@ class ChargePointAdmin(ImportAdmin, ExportAdmin, ConfiguringViews):
         "firmware_version",
         "last_seen",
     )
-    list_filter = ("registration_status", OnlineFilter, SecurityProfileFilter, DriftFilter, ArchivedFilter)
+    list_filter = ("registration_status", OnlineFilter, SecurityProfileFilter, ArchivedFilter)
     list_select_related = ("gateway", "site")
     search_fields = ("identity", "name", "serial_number", "box_serial_number", "vendor", "model", "site__name")
     search_help_text = _("Search by identity, name, serial number, vendor, model or site.")
     autocomplete_fields = ("site",)
-    actions = (
-        *("send_command", "read_configuration", "apply_template", "rotate_key"),
-        *("approve", "reject", "archive", "restore"),
-    )
+    actions = ("archive", "restore")
     readonly_fields = (
         *("state", "registration", "accepted_at", "archived_at", "created_at", "discovered"),
         *("vendor", "model", "serial_number", "box_serial_number", "firmware_version", "iccid", "imsi"),
         *("meter_type", "meter_serial_number", "booted_at", "security_profile", "credential_kind"),
-        *("configuration_read_at", "configured_by_hand_at", "recipe", "drift", "security_change"),
+        *("configuration_read_at", "configured_by_hand_at", "recipe"),
         *("connected_at", "disconnected_at", "last_seen_at", "protocol", "subprotocol_missing", "remote_address"),
     )
 
     # What is shown
 
     def get_fieldsets(self, request: HttpRequest, obj: ChargePoint | None = None) -> Any:
-        entry = ("password", "remove_password") if self.has_change_permission(request, obj) else ()
-        own = (None, {"fields": ("identity", "name", "site", "notes")})
+        own = ("identity", "name", "site", "notes")
         if obj is None:
-            return [own, (_("Security"), {"fields": ("password", "strict")})]
+            return [(None, {"fields": own}), (_("Security"), {"fields": ("strict",)})]
         return [
-            (None, {"fields": (("state", "registration"), *own[1]["fields"])}),
-            (
-                _("Security"),
-                {
-                    "fields": (
-                        ("security_profile", "credential_kind"),
-                        "security_change",
-                        *entry,
-                        "minimum_security_profile",
-                        "strict",
-                    )
-                },
+            (None, {"fields": (("state", "registration"), *own)}),
+            *(
+                (heading, {"fields": fields})
+                for heading, fields in (
+                    (_("Security"), (("security_profile", "credential_kind"), "minimum_security_profile", "strict")),
+                    (
+                        _("Configuration"),
+                        (("configuration_read_at", "configured_by_hand_at"), ("recipe_mode", "recipe")),
+                    ),
+                    (
+                        _("Connection"),
+                        (
+                            ("connected_at", "disconnected_at", "last_seen_at"),
+                            ("remote_address", "protocol", "subprotocol_missing"),
+                        ),
+                    ),
+                    (
+                        _("What the charger says of itself"),
+                        (
+                            ("vendor", "model", "firmware_version"),
+                            ("serial_number", "box_serial_number"),
+                            ("meter_type", "meter_serial_number"),
+                            ("iccid", "imsi"),
+                        ),
+                    ),
+                    (_("History"), (("created_at", "discovered"), ("accepted_at", "booted_at", "archived_at"))),
+                )
             ),
-            self.configuration_fields(),
-            (
-                _("Connection"),
-                {
-                    "fields": (
-                        ("connected_at", "disconnected_at", "last_seen_at"),
-                        ("remote_address", "protocol", "subprotocol_missing"),
-                    )
-                },
-            ),
-            (
-                _("What the charger says of itself"),
-                {
-                    "fields": (
-                        ("vendor", "model", "firmware_version"),
-                        ("serial_number", "box_serial_number"),
-                        ("meter_type", "meter_serial_number"),
-                        ("iccid", "imsi"),
-                    )
-                },
-            ),
-            (_("History"), {"fields": (("created_at", "discovered"), ("accepted_at", "booted_at", "archived_at"))}),
         ]
 
     def get_inlines(self, request: HttpRequest, obj: ChargePoint | None) -> Any:
@@ -165,58 +159,33 @@ class ChargePointAdmin(ImportAdmin, ExportAdmin, ConfiguringViews):
     def last_seen(self, station: ChargePoint) -> str:
         return moment(station.last_seen_at)
 
+    @admin.display(description=_("recipe"))
+    def recipe(self, station: ChargePoint) -> SafeString | str:
+        return link(recipes.recipe_of(station))
+
     # What may be done
 
     def has_delete_permission(self, request: HttpRequest, obj: ChargePoint | None = None) -> bool:
         return False  # its sessions would lose their charger: it is archived instead
 
-    def has_approve_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("stations.approve_chargepoint")
-
-    @admin.action(description=_("Approve"), permissions=["approve"])
-    def approve(self, request: HttpRequest, queryset: QuerySet[ChargePoint]) -> None:
-        self._each(request, queryset, self._approve)
-
-    @admin.action(description=_("Reject"), permissions=["approve"])
-    def reject(self, request: HttpRequest, queryset: QuerySet[ChargePoint]) -> None:
-        self._each(request, queryset, self._reject)
-
     @admin.action(description=_("Archive"), permissions=["change"])
     def archive(self, request: HttpRequest, queryset: QuerySet[ChargePoint]) -> None:
-        self._each(request, queryset.filter(archived_at=None), self._archive)
+        self._each(request, queryset.filter(archived_at=None), services.archive_charge_point, "archived")
 
     @admin.action(description=_("Restore from the archive"), permissions=["change"])
     def restore(self, request: HttpRequest, queryset: QuerySet[ChargePoint]) -> None:
-        self._each(request, queryset.exclude(archived_at=None), self._restore)
+        self._each(request, queryset.exclude(archived_at=None), services.restore_charge_point, "restored")
 
     def _each(
-        self,
-        request: HttpRequest,
-        queryset: QuerySet[ChargePoint],
-        act: Callable[[HttpRequest, ChargePoint], None],
+        self, request: HttpRequest, queryset: QuerySet[ChargePoint], act: Callable[[ChargePoint], None], note: str
     ) -> None:
         stations = list(queryset)
         for station in stations:
-            act(request, station)
+            act(station)
+            self.log_change(request, station, note)
         count = len(stations)
         done = ngettext("%(count)d charger changed.", "%(count)d chargers changed.", count) % {"count": count}
         self.message_user(request, done, messages.SUCCESS)
-
-    def _approve(self, request: HttpRequest, station: ChargePoint) -> None:
-        services.approve_charge_point(station, origin=origin_of(request))
-        self.log_change(request, station, "approved")
-
-    def _reject(self, request: HttpRequest, station: ChargePoint) -> None:
-        services.reject_charge_point(station, origin=origin_of(request))
-        self.log_change(request, station, "rejected")
-
-    def _archive(self, request: HttpRequest, station: ChargePoint) -> None:
-        services.archive_charge_point(station)
-        self.log_change(request, station, "archived")
-
-    def _restore(self, request: HttpRequest, station: ChargePoint) -> None:
-        services.restore_charge_point(station)
-        self.log_change(request, station, "restored")
 
     # Saving
 
@@ -227,69 +196,3 @@ class ChargePointAdmin(ImportAdmin, ExportAdmin, ConfiguringViews):
             obj.save(update_fields=sorted(own & {*form.changed_data}))
         else:
             obj.save()
-        self._save_password(request, obj, form.cleaned_data)
-
-    def _save_password(self, request: HttpRequest, station: ChargePoint, entered: dict[str, Any]) -> None:
-        if entered.get("remove_password"):
-            credentials.remove(station)
-        elif entered.get("password") and not credentials.set_password(station, entered["password"]):
-            short = gettext("The password was set, but it is short: OCPP recommends 16 characters or more.")
-            self.message_user(request, short, messages.WARNING)
-
-    # Buttons: each is a POST, GET changes nothing
-
-    def get_urls(self) -> list[Any]:
-        def button(name: str, view: Any) -> Any:
-            guarded = self.admin_site.admin_view(require_POST(view))
-            return path(f"<int:pk>/{name}/", guarded, name=f"stations_chargepoint_{name.replace('-', '_')}")
-
-        buttons = [
-            button("approve", self.approve_view),
-            button("reject", self.reject_view),
-            button("generate-key", self.generate_key_view),
-        ]
-        return [*buttons, *super().get_urls()]
-
-    def approve_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return self._decided(request, pk, self._approve, gettext("%(charger)s was approved."))
-
-    def reject_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return self._decided(request, pk, self._reject, gettext("%(charger)s was rejected."))
-
-    def _decided(self, request: HttpRequest, pk: int, act: Callable[..., None], sentence: str) -> HttpResponse:
-        if not self.has_approve_permission(request):
-            raise PermissionDenied
-        station = get_object_or_404(ChargePoint, pk=pk)
-        act(request, station)
-        self.message_user(request, sentence % {"charger": station}, messages.SUCCESS)
-        back = request.POST.get("next", "")
-        safe = url_has_allowed_host_and_scheme(back, allowed_hosts=None)
-        return HttpResponseRedirect(back if safe else reverse("admin:stations_chargepoint_change", args=[pk]))
-
-    @method_decorator(never_cache)
-    def generate_key_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Make a new key and show it on this answer only: it is stored hashed."""
-        station = get_object_or_404(ChargePoint, pk=pk)
-        if not self.has_change_permission(request, station):
-            raise PermissionDenied
-        key = credentials.generate_key(station)
-        self.log_change(request, station, "key generated")
-        context = {
-            **self.admin_site.each_context(request),
-            "title": gettext("New key for %(charger)s") % {"charger": station},
-            "opts": self.opts,
-            "original": station,
-            "key": key,
-        }
-        return TemplateResponse(request, "admin/stations/chargepoint/key.html", context)
-
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        station = context.get("original")
-        waiting = station is not None and station.registration_status != RegistrationStatus.ACCEPTED
-        may_decide = self.has_approve_permission(request)
-        context["can_send"] = station is not None and station.archived_at is None and self.has_send_permission(request)
-        context["can_approve"] = may_decide and waiting
-        context["can_reject"] = (
-            may_decide and station is not None and (station.registration_status != RegistrationStatus.REJECTED)
-        )
-        return super().render_change_form(request, context, *args, **kwargs)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from ..models import Message, ProgressReport, Repair, SecurityEvent, StatusRecord
+from ..models import ChargePoint, Message, ProgressReport, Repair, SecurityEvent, StatusRecord
 from ..models.security_event import CRITICAL_TYPES
+from .on_screen import OnScreen
 from .pages import M, RecordAdmin, link, moment, pretty_json, related
+from .searching import LongRecordAdmin, chargers_called
 
 
 class StationRecordAdmin(RecordAdmin[M]):
@@ -31,14 +33,21 @@ class StationRecordAdmin(RecordAdmin[M]):
 
 
 @admin.register(Message)
-class MessageAdmin(StationRecordAdmin[Message]):
+class MessageAdmin(OnScreen[Message], StationRecordAdmin[Message], LongRecordAdmin[Message]):
+    screen = "screens:message"
     list_display = ("time", "charger", "direction", "kind", "action", "short_text")
     list_filter = ("direction", "kind")
     list_select_related = False
-    search_fields = ("=charge_point__identity", "action", "=unique_id")
+    search_fields = ("charge_point__identity",)  # see `meaning`
     search_help_text = _("Search by exact identity, action or exact message id.")
     fields = (("charger", "time"), ("direction", "kind"), ("action", "unique_id"), "json")
     readonly_fields = ("charger", "time", "json")
+
+    def meaning(self, word: str) -> Q:
+        """The charger of this identity, or else an action or a message id."""
+        station = ChargePoint.objects.with_identity(word).first()
+        either = Q(action__icontains=word) | Q(unique_id__iexact=word)
+        return Q(charge_point=station) if station else either
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
         # no join: a charger that was never approved may be gone while its messages are still kept
@@ -58,11 +67,11 @@ class MessageAdmin(StationRecordAdmin[Message]):
 
 
 @admin.register(StatusRecord)
-class StatusRecordAdmin(RecordAdmin[StatusRecord]):
+class StatusRecordAdmin(LongRecordAdmin[StatusRecord]):
     list_display = ("reported", "charger", "connector_number", "status", "error_code", "info", "clock_suspect")
     list_select_related = ("connector__charge_point",)
     list_filter = ("clock_suspect",)
-    search_fields = ("connector__charge_point__identity", "connector__charge_point__name", "=status", "=error_code")
+    search_fields = ("connector__charge_point__identity",)  # see `meaning`
     search_help_text = _("Search by charger, exact state or exact error code.")
     fields = (
         ("charger", "connector_number"),
@@ -72,6 +81,12 @@ class StatusRecordAdmin(RecordAdmin[StatusRecord]):
         ("reported", "received", "clock_suspect"),
     )
     readonly_fields = ("charger", "connector_number", "reported", "received")
+
+    def meaning(self, word: str) -> Q:
+        """The chargers called so, or else a state or an error code."""
+        found = chargers_called(word)
+        either = Q(status__iexact=word) | Q(error_code__iexact=word)
+        return Q(connector__charge_point__in=found) if found else either
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         own = lookup == "connector__charge_point__id__exact"  # the charger's page links here

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.contrib import admin
 from django.core.exceptions import ObjectDoesNotExist
-from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from ..commands import Origin
-from ..models import CommandSource
+from ..moments import local_text
+from ..pagination import CappedPaginator
 
 M = TypeVar("M", bound=Model)
 
@@ -43,29 +39,16 @@ def has_nul(request: HttpRequest) -> bool:
     return any("\0" in value for name, values in request.GET.lists() for value in (name, *values))
 
 
-def origin_of(request: HttpRequest) -> Origin:
-    """Who raises a command on a page of the administration."""
-    return Origin(CommandSource.ADMIN, user=request.user, remote_address=request.META.get("REMOTE_ADDR") or "")
-
-
-class CappedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts as far as somebody might page: counting a million rows takes longer than showing the newest."""
-
-    cap = 10_000
-
-    @cached_property
-    def count(self) -> int:
-        rows: Any = self.object_list
-        return int(rows.order_by()[: self.cap].count())
-
-    @property
-    def is_capped(self) -> bool:
-        return self.count == self.cap
+def words_of(search_term: str) -> list[str]:
+    """What somebody searches for, cut to what a database bears."""
+    return search_term[:MAX_SEARCH_CHARACTERS].replace("\0", "").split()[:MAX_SEARCH_WORDS]
 
 
 class PageAdmin(_ModelAdmin[M]):
-    """A ModelAdmin whose pages answer every address with a page, a redirect or 404."""
+    """A ModelAdmin whose pages answer every address with a page, a redirect or 404, however many rows there are."""
 
+    paginator = CappedPaginator
+    show_full_result_count = False
     list_per_page = 50
     list_max_show_all = 200
     show_facets = admin.ShowFacets.NEVER  # one COUNT per choice is too much for millions of rows
@@ -73,8 +56,7 @@ class PageAdmin(_ModelAdmin[M]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[M], search_term: str
     ) -> tuple[QuerySet[M], bool]:
-        words = search_term[:MAX_SEARCH_CHARACTERS].replace("\0", "").split()[:MAX_SEARCH_WORDS]
-        return super().get_search_results(request, queryset, " ".join(words))
+        return super().get_search_results(request, queryset, " ".join(words_of(search_term)))
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if has_nul(request):
@@ -96,8 +78,6 @@ class PageAdmin(_ModelAdmin[M]):
 
 class RecordAdmin(PageAdmin[M]):
     """What happened: to be read and searched, never written by hand."""
-
-    show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest, *_args: Any) -> bool:
         return False
@@ -195,14 +175,5 @@ def badge(kind: str, label: Any) -> SafeString:
 
 
 def moment(at: datetime | None) -> str:
-    """A moment to the second in the page's language; lists need the seconds that Django's short form drops.
-
-    In UTC if the page's zone has no such moment: a station may say 9999-12-31T23:59:59Z.
-    """
-    if at is None:
-        return "–"
-    try:
-        local, zone = timezone.localtime(at), ""
-    except OverflowError:
-        local, zone = at.astimezone(UTC), " UTC"
-    return f"{date_format(local, 'SHORT_DATE_FORMAT')} {local:%H:%M:%S}{zone}"
+    """A moment to the second in the page's language; lists need the seconds that Django's short form drops."""
+    return "–" if at is None else local_text(at, seconds=True)

@@ -44,7 +44,7 @@ class ChangeConfiguration(CommandForm):
 
     def check(self, values: Values) -> None:
         if values["key"].lower() == "authorizationkey":
-            self.add_error("key", _("A wrong key locks the charger out. Use “Rotate key” on the charger's page."))
+            self.add_error("key", _("A wrong key locks the charger out. Use “Rotate over OCPP” on the charger's page."))
 
 
 class ClearCache(CommandForm):

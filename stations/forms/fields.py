@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.forms.utils import to_current_timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -24,6 +24,8 @@ Suggest = Callable[[ChargePoint | None], Suggestions]
 MAX_INTEGER = 2**31 - 1
 MAX_ID_TAG = 20
 MAX_URL = 512
+#: Moments that every database and every time zone can hold.
+_YEARS = [MinValueValidator(datetime(1971, 1, 1, tzinfo=UTC)), MaxValueValidator(datetime(2999, 12, 31, tzinfo=UTC))]
 _URL = re.compile(r"(?i)^[a-z][a-z0-9+.-]*://[^\s/]\S*$")
 _PEM = re.compile(r"^-----BEGIN CERTIFICATE-----\s[\s\S]*-----END CERTIFICATE-----$")
 
@@ -77,7 +79,7 @@ def id_tag(**options: Any) -> forms.CharField:
 
 
 def moment(**options: Any) -> forms.DateTimeField:
-    return forms.DateTimeField(widget=MomentInput(), **options)
+    return forms.DateTimeField(widget=MomentInput(), validators=_YEARS, **options)
 
 
 def url(**options: Any) -> forms.CharField:

@@ -242,7 +242,10 @@ class StatusRecord(models.Model):
         verbose_name = _("status record")
         verbose_name_plural = _("status history")
         ordering = ["-id"]
-        indexes = [models.Index(fields=["connector", "reported_at"], name="status_record_time")]
+        indexes = [
+            models.Index(fields=["connector", "reported_at"], name="status_record_time"),
+            models.Index(fields=["received_at"], name="status_record_clock", condition=models.Q(clock_suspect=True)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.status} {self.reported_at:%Y-%m-%d %H:%M:%S}"

@@ -169,8 +169,8 @@ def test_our_own_fault(problem):
 
 def test_other_pages_keep_their_own_errors(client):
     client.raise_request_exception = False
-    with patch("plugcontrol.setup.needs_setup", side_effect=RuntimeError):
-        response = client.get("/")
+    with patch("screens.account.views.needs_setup", side_effect=RuntimeError):
+        response = client.get("/login/")
     assert (response.status_code, response["Content-Type"]) == (500, "text/html; charset=utf-8")
 
 

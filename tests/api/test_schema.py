@@ -68,7 +68,7 @@ def test_the_page_loads_only_what_is_ours():
 
 def test_a_stranger_is_asked_to_log_in(client):
     response = client.get("/api/docs/")
-    assert (response.status_code, response["Location"]) == (302, "/admin/login/?next=/api/docs/")
+    assert (response.status_code, response["Location"]) == (302, "/login/?next=/api/docs/")
 
 
 def test_problems_of_the_page_are_problems(problem):

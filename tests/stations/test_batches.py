@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 from django.utils import timezone
 
 from stations import batches
 from stations.commands import CommandRefused, Origin
-from stations.forms import BY_NAME
 from stations.models import ChargePoint, Command, CommandBatch, CommandSource, CommandStatus, GatewayProcess
-from tests.people import browser, person
+from tests.people import browser
 
 pytestmark = pytest.mark.django_db
 SOFT = {"type": "Soft"}
-SEND_MANY = "/admin/stations/chargepoint/send/"
-SENDING = {"sending-idempotency_key": "once", "sending-if_offline": "drop", "sending-per_minute": "60"}
 
 
 @pytest.fixture
@@ -190,51 +185,8 @@ def test_the_rest_is_cancelled(stations):
     assert batches.cancel_batch(batch) == 0
 
 
-# In the admin
-
-
-def selection(*stations):
-    return ",".join(str(station.pk) for station in stations)
-
-
-def test_from_the_list_to_a_batch(stations, operator):
-    chosen = {"action": "send_command", "_selected_action": [station.pk for station in stations[:3]]}
-    page = operator.post("/admin/stations/chargepoint/", chosen).content.decode()
-    assert f'value="{selection(*stations[:3])}"' in page
-    form = operator.post(SEND_MANY, {"stations": selection(*stations[:3]), "command": "Reset"})
-    assert form.context["form"].action == "Reset"
-    assert not CommandBatch.objects.exists()
-    filled = {"stations": selection(*stations[:3]), "command": "Reset", "send": 1, "type": "Hard", **SENDING}
-    response = operator.post(SEND_MANY, filled)
-    batch = CommandBatch.objects.get()
-    assert response.url == reverse("admin:stations_commandbatch_change", args=[batch.pk])
-    assert (batch.created_by, batch.source, batch.per_minute) == (person("operator"), "admin", 60)
-    assert [row.charge_point for row in batch.commands.order_by("created_at")] == stations[:3]
-    assert {row.payload["type"] for row in batch.commands.all()} == {"Hard"}
-
-
-def test_a_double_click_starts_one_batch(stations, operator):
-    filled = {"stations": selection(*stations), "command": "Reset", "send": 1, "type": "Hard", **SENDING}
-    assert operator.post(SEND_MANY, filled).url == operator.post(SEND_MANY, filled).url
-    assert Command.objects.count() == 5
-
-
-def test_what_is_not_complete_starts_no_batch(stations, operator):
-    filled = {"stations": selection(*stations), "command": "Reset", "send": 1, **SENDING, "sending-per_minute": "0"}
-    response = operator.post(SEND_MANY, filled)
-    assert "Nothing was sent" in response.content.decode()
-    assert not CommandBatch.objects.exists()
-
-
 @pytest.mark.parametrize("key", ["AuthorizationKey", "securityprofile"])
 def test_a_key_of_its_own_is_not_for_many(stations, key):
-    payload = json.dumps({"key": key, "value": "2"})
-    entered = {"action": "ChangeConfiguration", "payload": payload, **SENDING}
-    filled = {"stations": selection(*stations), "command": "expert", "send": 1, **entered}
-    response = browser("administrator").post(SEND_MANY, filled)
-    assert response.status_code == 200
-    assert "charger by charger" in response.content.decode()
-    assert not CommandBatch.objects.exists()
     with pytest.raises(CommandRefused, match="charger by charger"):
         batches.start_batch(stations, "ChangeConfiguration", {"key": key, "value": "2"}, origin())
 
@@ -244,86 +196,10 @@ def test_a_batch_waits_no_longer_than_a_command(stations):
         start(stations, valid_until=timezone.now() + timedelta(days=31))
 
 
-@pytest.mark.parametrize("chosen", ["", "x", "1,,2", "-1", "9" * 30, "999999", "\0"])
-def test_an_odd_selection_is_not_found(operator, chosen):
-    assert operator.post(SEND_MANY, {"stations": chosen, "command": "Reset"}).status_code == 404
-
-
-@pytest.mark.parametrize("command", ["", "Nonsense", "RemoteStopTransaction", "CertificateSigned", "limit"])
-def test_what_makes_no_sense_for_many_is_not_offered(stations, operator, command):
-    assert operator.post(SEND_MANY, {"stations": selection(*stations), "command": command}).status_code == 404
-
-
-def test_every_other_command_can_go_to_many(stations, operator):
-    for action in (name for name, form in BY_NAME.items() if form.for_many):
-        response = operator.post(SEND_MANY, {"stations": selection(*stations), "command": action})
-        assert response.status_code == 200, action
-
-
-def test_a_selection_of_archived_chargers_has_nothing_to_send_to(stations, operator):
-    ChargePoint.objects.update(archived_at=timezone.now())
-    chosen = {"action": "send_command", "_selected_action": [stations[0].pk]}
-    page = operator.post("/admin/stations/chargepoint/?archived=yes", chosen).content.decode()
-    assert "No charger is selected that is in use." in page
-
-
-def batch_page(client, batch):
-    return client.get(reverse("admin:stations_commandbatch_change", args=[batch.pk])).content.decode()
-
-
-def test_the_page_shows_how_far_it_is(stations, operator):
-    batch = start(stations)
-    end(batch, "accepted", "rejected", "sent", "queued", "queued")
-    Command.objects.filter(status="rejected").update(error_description="<script>alert(1)</script>")
-    page = batch_page(operator, batch)
-    for words in ("2 of 5 answered", "1 ok", "1 failed", "3 waiting", "Retry failed", "Cancel the rest", "data-follow"):
-        assert words in page, words
-    assert "<script>alert" not in page
-    assert page.index("CP-2") < page.index("CP-1")  # what failed comes first
-
-
-def test_when_all_is_over_the_page_rests(stations, operator):
-    batch = start(stations)
-    end(batch, *["accepted"] * 5)
-    page = batch_page(operator, batch)
-    for words in ("Retry failed", "Cancel the rest", "data-follow"):
-        assert words not in page, words
-
-
-def test_failed_ones_are_sent_again_by_a_button(stations, operator):
-    batch = start(stations)
-    end(batch, "accepted", "rejected", "accepted", "accepted", "timed_out")
-    url = reverse("admin:stations_commandbatch_retry", args=[batch.pk])
-    first, second = operator.post(url).url, operator.post(url).url
-    again = CommandBatch.objects.get(retry_of=batch)
-    assert first == second == reverse("admin:stations_commandbatch_change", args=[again.pk])
-    assert (again.actor, again.commands.count()) == ("operator", 2)
-    page = batch_page(operator, batch)
-    assert first in page
-    assert "Retry failed" not in page
-
-
-def test_the_rest_is_cancelled_by_a_button(stations, operator):
-    batch = start(stations)
-    operator.post(reverse("admin:stations_commandbatch_cancel", args=[batch.pk]))
-    assert batches.progress(batch).cancelled == 5
-
-
-@pytest.mark.parametrize("button", ["cancel", "retry"])
-def test_the_buttons_are_posts(stations, operator, button):
-    batch = start(stations)
-    assert operator.get(reverse(f"admin:stations_commandbatch_{button}", args=[batch.pk])).status_code == 405
-    assert batches.progress(batch).queued == 5
-
-
-def test_a_viewer_sees_the_progress_and_no_button(stations):
-    batch = start(stations)
-    page = batch_page(browser("viewer"), batch)
-    assert "0 of 5 answered" in page
-    assert "Cancel the rest" not in page
-
-
-def test_the_list_of_batches_tells_how_many(stations, operator):
-    end(start(stations), "accepted", "rejected", "sent", "queued", "queued")
-    row = operator.get("/admin/stations/commandbatch/").context["cl"].result_list[0]
-    assert (row.size, row.open_count, row.failed_count) == (5, 3, 1)
+def test_progress_of_several_batches_counts_the_named_commands_only(stations):
+    first, second = start(stations), start(stations[:2])
+    end(first, "accepted", "rejected", "sent", "queued", "queued")
+    commands = Command.objects.exclude(charge_point=stations[4])
+    progress = batches.progress_by_batch(commands)
+    assert (progress[first.pk].total, progress[first.pk].failed, progress[first.pk].waiting) == (4, 1, 2)
+    assert progress[second.pk] == batches.progress(second)

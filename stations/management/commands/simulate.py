@@ -105,7 +105,7 @@ class Command(BaseCommand):
         who = parser.add_mutually_exclusive_group()
         who.add_argument("--identity", help="identity of a single station")
         who.add_argument("--count", type=_count, default=1, help="number of stations, named by --prefix (%(default)s)")
-        who.add_argument("--demo", action="store_true", help="three different stations: " + ", ".join(demo.STATIONS))
+        who.add_argument("--demo", action="store_true", help="the stations of `make demo`: " + ", ".join(demo.STATIONS))
         add("--prefix", default="SIM-", help="start of the identities of --count stations (%(default)s)")
         add("--connectors", type=_count, default=2, help="connectors per station (%(default)s)")
         add("--password", help="password for HTTP Basic (none)")
@@ -123,7 +123,7 @@ class Command(BaseCommand):
             default=60,
             help="simulated seconds between MeterValues, 0: none (%(default)s)",
         )
-        add("--faults", type=_share, default=0.0, metavar="RATE", help="share of visits in which something breaks, 0-1")
+        add("--faults", type=_share, metavar="RATE", help="share of visits, 0-1, in which something breaks")
         add(
             "--answer",
             action="append",
@@ -197,7 +197,9 @@ def _overrides(answers: Iterable[tuple[str, Override]], delays: Iterable[tuple[s
 def _plan(options: dict[str, Any]) -> list[tuple[str, Hardware, Habits]]:
     """Identity, hardware and habits of every station."""
     if options["demo"]:
-        wished = {"sessions": options["sessions"], "faults": options["faults"]}
+        wished: dict[str, Any] = {"sessions": options["sessions"]}
+        if options["faults"] is not None:
+            wished["faults"] = options["faults"]
         return [(identity, parts, replace(habits, **wished)) for identity, (parts, habits) in demo.STATIONS.items()]
     hardware = Hardware(
         model="Simulator DC" if options["dc"] else "Simulator AC",
@@ -211,7 +213,7 @@ def _plan(options: dict[str, Any]) -> list[tuple[str, Hardware, Habits]]:
         sessions=options["sessions"],
         session_minutes=options["session_minutes"],
         idle_minutes=options["idle_minutes"],
-        faults=options["faults"],
+        faults=options["faults"] or 0.0,
     )
     identities = [options["identity"]] if options["identity"] else _identities(options["prefix"], options["count"])
     return [(identity, hardware, habits) for identity in identities]

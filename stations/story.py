@@ -7,25 +7,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ..models import Command, CommandSource, CommandStatus, EffectStatus
-from .pages import moment
+from .models import Command, CommandSource, CommandStatus, EffectStatus
+from .moments import local_text
+
+#: How something went: a fact, under way, well, doubtful, badly.
+QUIET, BUSY, GOOD, WARN, BAD = "quiet", "busy", "good", "warn", "bad"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`kind` is the badge; `words` are the station's own and shown as such."""
+    """`kind` is one of QUIET … BAD; `words` are the station's own and shown as such; `transaction` is the session that
+    the step brought or ended, its number."""
 
     at: datetime | None
     kind: str
     label: str
     text: str = ""
     words: str = ""
-    url: str = ""
+    transaction: int | None = None
 
 
 #: What an answer's status means where the word alone does not say it.
@@ -100,46 +104,92 @@ _ANY_EFFECT = (gettext_lazy("Waiting for what follows"), gettext_lazy("It happen
 GOOD_ENDS = ("Installed", "Uploaded")
 
 
+#: Ends of a command, as they are to be read; an answer of "Accepted" is judged by what follows it.
+_KINDS = {
+    CommandStatus.QUEUED: BUSY,
+    CommandStatus.SENT: BUSY,
+    CommandStatus.ACCEPTED: GOOD,
+    CommandStatus.REJECTED: BAD,
+    CommandStatus.FAILED: BAD,
+    CommandStatus.TIMED_OUT: BAD,
+    CommandStatus.UNDELIVERED: BAD,
+    CommandStatus.EXPIRED: WARN,
+    CommandStatus.CANCELLED: QUIET,
+}
+
+
 def story(command: Command) -> list[Step]:
-    return [*_raised(command), *_sent(command), *_ended(command), *_late(command), *_followed(command)]
+    """All of it, from the person who raised it on."""
+    return [_raised(command), *life(command)]
 
 
-def _raised(command: Command) -> Iterator[Step]:
+def life(command: Command) -> list[Step]:
+    """What became of it since: sent, answered, followed by. Asks the database for nothing."""
+    return [*_sent(command), *_ended(command), *_late(command), *_followed(command)]
+
+
+def is_over(command: Command) -> bool:
+    """Whether nothing changes any more: it has its end, and what it promised came or did not."""
+    return command.is_final and command.effect_status != EffectStatus.AWAITED
+
+
+def outcome(command: Command) -> Step:
+    """Where it stands in a word or two; beside our own word the charger's, where that says more."""
+    kind = _KINDS[CommandStatus(command.status)]
+    effect = effect_of(command)
+    if kind == GOOD and effect is not None:
+        kind = effect.kind
+    label, word = command.get_status_display(), status_in(command.answer)
+    return Step(command.closed_at, kind, label if word in ("", label) else f"{label} ({word})")
+
+
+def effect_of(command: Command) -> Step | None:
+    """Whether what an accepted command promises came; of an update how far it is. None if it promises nothing."""
+    kinds = {EffectStatus.AWAITED: BUSY, EffectStatus.SEEN: GOOD, EffectStatus.MISSED: BAD}
+    if (kind := kinds.get(EffectStatus(command.effect_status))) is None:
+        return None
+    last = last_step(command.effect)
+    is_bad = kind == GOOD and last and last not in GOOD_ENDS
+    return Step(command.effect_at, BAD if is_bad else kind, last or str(command.get_effect_status_display()))
+
+
+def _raised(command: Command) -> Step:
     source = command.get_source_display()
     who = command.actor or str(command.created_by or "")
     where = f"{source}, {command.remote_address}" if command.remote_address else str(source)
     known = who and command.source != CommandSource.SYSTEM
-    yield Step(command.created_at, "raised", _("Raised"), f"{who} ({where})" if known else str(source))
+    return Step(command.created_at, QUIET, _("Raised"), f"{who} ({where})" if known else str(source))
 
 
 def _sent(command: Command) -> Iterator[Step]:
+    if command.status == CommandStatus.QUEUED:
+        yield Step(None, BUSY, _("Queued"), _patience(command))
+        return
     if command.sent_at:
-        yield Step(command.sent_at, "sent", _("Sent"))
+        yield Step(command.sent_at, QUIET, _("Sent"))
     if command.status == CommandStatus.SENT:
         seconds = {"seconds": command.timeout_s}
-        yield Step(None, "queued", _("Waiting for the answer"), _("for %(seconds)d seconds at most") % seconds)
-    if command.status == CommandStatus.QUEUED:
-        yield Step(None, "queued", _("Waiting to be sent"), _patience(command))
+        yield Step(None, BUSY, _("Waiting for the answer"), _("for %(seconds)d seconds at most") % seconds)
 
 
 def _patience(command: Command) -> str:
-    due = command.not_before is not None and command.not_before > timezone.now()
+    due = command.not_before if command.not_before and command.not_before > timezone.now() else None
     sentences = [
-        _("Its turn comes at %(at)s.") % {"at": moment(command.not_before)} if due else "",
-        _("Until %(at)s at most.") % {"at": moment(command.valid_until)} if command.valid_until else "",
+        _("Waiting to be sent."),
+        _("Its turn comes at %(at)s.") % {"at": local_text(due, seconds=True)} if due else "",
+        _("Until %(at)s at most.") % {"at": local_text(command.valid_until)} if command.valid_until else "",
     ]
     return " ".join(filter(None, sentences))
 
 
 def _ended(command: Command) -> Iterator[Step]:
-    kind, at = command.status, command.closed_at
+    at, kind = command.closed_at, _KINDS[CommandStatus(command.status)]
     match command.status:
         case CommandStatus.ACCEPTED | CommandStatus.REJECTED:
             yield _answered(command)
         case CommandStatus.FAILED:
             meaning = str(ERRORS.get(command.error_code, _("The charger answered with an error.")))
-            words = ": ".join(filter(None, (command.error_code, command.error_description)))
-            yield Step(at, kind, _("Failed"), meaning, words)
+            yield Step(at, kind, _("Failed"), meaning, _words(command))
         case CommandStatus.TIMED_OUT:
             text = _("The charger may have done it all the same: look at its state before you send it again.")
             yield Step(at, kind, _("No answer in %(seconds)d seconds") % {"seconds": command.timeout_s}, text)
@@ -160,9 +210,11 @@ def _answered(command: Command) -> Step:
     status = status_in(command.answer)
     label = _("Answered “%(status)s”") % {"status": status} if status else _("Answered")
     took = (command.closed_at - command.sent_at).total_seconds() if command.closed_at and command.sent_at else None
-    after = _("after %(seconds).1f s") % {"seconds": took} if took is not None else ""
+    after = _("after %(seconds)s s") % {"seconds": number_format(took, 1)} if took is not None else ""
     text = ". ".join(filter(None, (after, str(ANSWERS.get(status, "")))))
-    return Step(command.closed_at, command.status, label, text, _words(command))
+    # "Accepted" alone is no success where something is to follow
+    kind = BAD if command.status == CommandStatus.REJECTED else QUIET if command.effect_status else GOOD
+    return Step(command.closed_at, kind, label, text, _words(command))
 
 
 def status_in(answer: Any) -> str:
@@ -175,32 +227,28 @@ def _late(command: Command) -> Iterator[Step]:
     if command.late_at:
         status = status_in(command.late_answer)
         label = _("A late answer came: “%(status)s”") % {"status": status} if status else _("A late answer came")
-        yield Step(command.late_at, "pending", label, _("It changes nothing any more; it is kept below."))
+        yield Step(command.late_at, WARN, label, _("It changes nothing any more; it is kept below."))
 
 
 def _followed(command: Command) -> Iterator[Step]:
     awaited, seen, missed = EFFECTS.get(command.action, _ANY_EFFECT)
     effect = command.effect if isinstance(command.effect, dict) else {}
-    yield from _steps(effect)
-    url, facts = _session_url(effect), _facts(effect)
+    yield from (Step(_moment_of(at), QUIET, status) for status, at in reported(effect))
+    number = effect.get("transaction")
+    transaction = number if isinstance(number, int) else None
     match command.effect_status:
-        case EffectStatus.AWAITED:
-            until = _("until %(at)s") % {"at": moment(command.effect_due_at)} if command.effect_due_at else ""
-            yield Step(None, "queued", str(awaited), until)
+        case EffectStatus.AWAITED if command.is_final:
+            due = command.effect_due_at
+            until = _("until %(at)s") % {"at": local_text(due, seconds=True)} if due else ""
+            yield Step(None, BUSY, str(awaited), until)
         case EffectStatus.SEEN if last := last_step(effect):
-            good = last in GOOD_ENDS
-            kind, label = ("accepted", seen) if good else ("failed", missed)
+            kind, label = (GOOD, seen) if last in GOOD_ENDS else (BAD, missed)
             yield Step(command.effect_at, kind, str(label))
         case EffectStatus.SEEN:
-            yield Step(command.effect_at, "accepted", str(seen), facts, url=url)
+            yield Step(command.effect_at, GOOD, str(seen), _facts(effect), transaction=transaction)
         case EffectStatus.MISSED:
             text = _("The charger had accepted the command.") if command.status == CommandStatus.ACCEPTED else ""
-            yield Step(command.effect_at or command.effect_due_at, "failed", str(missed), text, facts)
-
-
-def _steps(effect: dict[str, Any]) -> Iterator[Step]:
-    for status, at in reported(effect):
-        yield Step(_moment_of(at), "sent", status)
+            yield Step(command.effect_at or command.effect_due_at, BAD, str(missed), text, _facts(effect))
 
 
 def reported(effect: Any) -> list[tuple[str, str]]:
@@ -221,11 +269,6 @@ def _moment_of(text: str) -> datetime | None:
     except ValueError:
         return None
     return at if at.tzinfo else None
-
-
-def _session_url(effect: dict[str, Any]) -> str:
-    number = effect.get("transaction")
-    return reverse("admin:transactions_transaction_change", args=[number]) if isinstance(number, int) else ""
 
 
 def _facts(effect: dict[str, Any]) -> str:
