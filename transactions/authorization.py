@@ -8,6 +8,7 @@ from datetime import datetime
 from django.conf import settings
 from django.utils import timezone
 
+from stations import changes
 from stations.models import ChargePoint
 from stations.write_batch import WriteBatch, joined_batch
 
@@ -48,7 +49,7 @@ def judge(id_tag: str, *, at: datetime) -> Verdict:
     """The verdict of `authorize` for a person who plans something: a tag we do not know is not remembered for it."""
     tag = _find(id_tag)
     if tag is not None:
-        return verdict_on(tag, _status_of(tag, at))
+        return verdict_on(tag, status_of(tag, at))
     is_welcome = settings.UNKNOWN_ID_TAGS == "accept"
     return verdict_on(None, AuthorizationStatus.ACCEPTED if is_welcome else AuthorizationStatus.INVALID)
 
@@ -92,8 +93,8 @@ def verdict_on(tag: IdTag | None, status: AuthorizationStatus) -> Verdict:
     return Verdict(status, tag, group.parent_id_tag if group else None, min(ends, default=None))
 
 
-def _status_of(tag: IdTag, at: datetime) -> AuthorizationStatus:
-    """A group's block or end is its members' (§3.10)."""
+def status_of(tag: IdTag, at: datetime) -> AuthorizationStatus:
+    """What a tag's verdict is at a moment. A group's block or end is its members' (§3.10)."""
     group: IdTagGroup | None = tag.group
     if tag.archived_at is not None:
         return AuthorizationStatus.INVALID
@@ -128,6 +129,7 @@ def _remember_unknown(id_tag: str, charge_point: ChargePoint) -> None:
         if number in known or len(known) < MAX_UNKNOWN_ID_TAGS:
             known.add(number)
             key = {"id_tag": number, "charge_point_id": charge_point.pk}
+            changes.note("tags")
             batch.increment(UnknownIdTag, key, {"count": 1}, last_at=timezone.now())
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from stations.write_batch import WriteBatch
 
+from . import monthly_sums
 from .clock import local_day
 from .models import DailyEnergy, Flag, Transaction
 
@@ -73,19 +74,29 @@ def count(batch: WriteBatch, transaction: Transaction, energy_wh: int, at: datet
         batch.change(transaction, "energy_wh")
         key = {"connector_id": transaction.connector_id, "day": local_day(at)}
         batch.increment(DailyEnergy, key, {"energy_wh": energy_wh})
+    monthly_sums.changed(batch, transaction, at)
 
 
-def delivered_wh(transaction: Transaction, meter_stop_wh: int | None) -> int:
-    """Energy by the station's own stop: meterStop - meterStart; if that is nothing to go by, what the readings say."""
+def delivered_wh(transaction: Transaction, meter_stop_wh: int | None, readings_wh: int | None = None) -> int:
+    """Energy by the last register: meterStop - meterStart; if that is nothing to go by, what the readings say.
+
+    `readings_wh` is what they said where a person has already replaced it in the transaction.
+    """
+    readings_wh = transaction.energy_wh if readings_wh is None else readings_wh
     if meter_stop_wh is None:
-        return transaction.energy_wh
+        return readings_wh
     if meter_stop_wh >= transaction.meter_start_wh:
         # also after a fall of the register, which is flagged: a clock that jumps makes readings seem to fall, and what
         # the station swears to must not grow by that
         return min(meter_stop_wh - transaction.meter_start_wh, LARGEST_ENERGY_WH)
     # after a reset the last reading and the stop are still of one register
     last = min(max(0, meter_stop_wh - transaction.register_wh), LARGEST_ENERGY_WH)
-    return transaction.energy_wh + last
+    return readings_wh + last
+
+
+def read_wh(transaction: Transaction) -> int | None:
+    """What the readings said before a person gave the session its end; None if nobody did."""
+    return transaction.corrections.values_list("energy_wh_before", flat=True).first()
 
 
 def superseded_end(transaction: Transaction, next_meter_start_wh: int) -> tuple[int, int]:

@@ -59,6 +59,26 @@ def entry(listed: ListedTag) -> dict[str, Any]:
     return {"idTag": listed.id_tag, "idTagInfo": info}
 
 
+def verdict(now: datetime) -> Case:
+    """What `authorization.status_of` says of a tag that is not archived, in the database's words."""
+    blocked = Q(blocked=True) | Q(group__blocked=True)
+    expired = Q(expires_at__lte=now) | Q(group__expires_at__lte=now)
+    return Case(
+        When(blocked, then=Value(AuthorizationStatus.BLOCKED.value)),
+        When(expired, then=Value(AuthorizationStatus.EXPIRED.value)),
+        default=Value(AuthorizationStatus.ACCEPTED.value),
+    )
+
+
+def revision_of(tag: IdTag, now: datetime) -> int | None:
+    """The change since which lists show the tag as it is; None while the lists' own copy of it is still to follow."""
+    same_number = {"id_tag__upper": Upper(Value(tag.id_tag))}
+    if _changed(now).filter(pk=tag.pk).exists() or _gone().filter(**same_number).exists():
+        return None
+    listed = ListedTag.objects.filter(**same_number).first()
+    return listed.revision if listed else 0
+
+
 def _write(now: datetime, number: int) -> int:
     listed = ListedTag.objects.filter(id_tag__upper=Upper(OuterRef("id_tag")))
     changed = _changed(now).annotate(listed=Subquery(listed.values("pk")[:1]))
@@ -86,17 +106,11 @@ def _write(now: datetime, number: int) -> int:
 
 
 def _wanted(now: datetime) -> QuerySet[Any]:
-    """Every tag with what `authorization.judge` says of it, in the database's words."""
-    blocked = Q(blocked=True) | Q(group__blocked=True)
-    expired = Q(expires_at__lte=now) | Q(group__expires_at__lte=now)
+    """Every tag in use as a list shows it."""
     # SQLite's least of something and nothing is nothing
     until = Coalesce(Least("expires_at", "group__expires_at"), "expires_at", "group__expires_at")
     return IdTag.objects.filter(archived_at=None).annotate(
-        verdict=Case(
-            When(blocked, then=Value(AuthorizationStatus.BLOCKED.value)),
-            When(expired, then=Value(AuthorizationStatus.EXPIRED.value)),
-            default=Value(AuthorizationStatus.ACCEPTED.value),
-        ),
+        verdict=verdict(now),
         parent=Coalesce("group__parent_id_tag", Value("")),
         until=until,
         until_or_never=Coalesce(until, _NEVER),

@@ -14,6 +14,7 @@ from django.db.models import Count, F, Max, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from stations import changes
 from stations.commands import SYSTEM, CommandRefused, Origin, cancel_command, queue_command
 from stations.models import (
     OPEN_STATUSES,
@@ -58,7 +59,7 @@ def switch_on(charge_point: ChargePoint, *, origin: Origin = SYSTEM) -> LocalLis
         return local_list
     local_list.revision = None
     local_list.move(State.PENDING)
-    local_list.save()
+    _save(local_list)
     return publish(charge_point, origin=origin)
 
 
@@ -87,7 +88,7 @@ def switch_off(charge_point: ChargePoint, *, origin: Origin = SYSTEM) -> LocalLi
         with suppress(CommandRefused):
             until = timezone.now() + EMPTY_WITHIN
             queue_command(charge_point, "SendLocalList", payload, origin=origin, valid_until=until)
-    local_list.save()
+    _save(local_list)
     return local_list
 
 
@@ -107,7 +108,7 @@ def publish(charge_point: ChargePoint, *, full: bool = False, origin: Origin = S
     local_list.move(State.PENDING)
     if local_list.command is None:
         publication.ask(local_list, origin)
-    local_list.save()
+    _save(local_list)
     return local_list
 
 
@@ -139,7 +140,7 @@ def version_answered(command: Command, version: int) -> None:
         publication.go_on(local_list, version, _origin_of(command))
     elif local_list.command is None and version != local_list.version:
         publication.forget(local_list, version)
-    local_list.save()
+    _save(local_list)
 
 
 def list_answered(command: Command, status: str) -> None:
@@ -153,7 +154,7 @@ def list_answered(command: Command, status: str) -> None:
         publication.take_answer(local_list, status, _origin_of(command))
     elif status == "Accepted":
         _take_note_of(command, local_list)
-    local_list.save()
+    _save(local_list)
 
 
 def report_conflict(charge_point: ChargePoint) -> None:
@@ -225,7 +226,7 @@ def _turn_to(charge_point_id: int, now: datetime) -> bool:
         if local_list.state != State.PENDING:
             local_list.move(State.PENDING)
         publication.ask(local_list, SYSTEM)
-    local_list.save()
+    _save(local_list)
     return True
 
 
@@ -263,6 +264,11 @@ def _take_note_of(command: Command, local_list: LocalList) -> None:
 
 
 # Small things
+
+
+def _save(local_list: LocalList) -> None:
+    local_list.save()
+    changes.note("tags")
 
 
 def _locked(charge_point_id: int) -> LocalList:

@@ -20,7 +20,7 @@ from .models import IdTag, IdTagGroup, MeterValue, Transaction
 
 
 class GroupWidget(TextWidget):
-    """A group by its number, without regard to case; one that does not exist is made.
+    """A group by its number, without regard to case; one that does not exist is made (`make`).
 
     Every resource has widgets of its own, so what one import has read or made is known to that import only.
     """
@@ -41,8 +41,11 @@ class GroupWidget(TextWidget):
         key = number.upper()
         if key not in self._known:
             known = IdTagGroup.objects.filter(parent_id_tag__upper=Upper(Value(number))).first()
-            self._known[key] = known or IdTagGroup.objects.create(parent_id_tag=number)
+            self._known[key] = known or self.make(number)
         return self._known[key]
+
+    def make(self, number: str) -> IdTagGroup:
+        return IdTagGroup.objects.create(parent_id_tag=number)
 
 
 class ConcurrencyWidget(NumberWidget):

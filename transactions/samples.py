@@ -179,6 +179,34 @@ def merge(row: MeterValue, other: Row) -> set[str]:
     return changed
 
 
+def samples_of(row: MeterValue) -> list[Sample]:
+    """What the station sent, read back from a stored row: columns in their base units, then what was kept as it was.
+
+    Of a column nobody knows any more what was left to its default: it says the default (§7.43), for the state of charge
+    no location.
+    """
+    kept = [Sample.from_raw(raw) for raw in row.samples or ()]
+    said = {filling for sample in kept if (filling := _filling_of(sample)) is not None}
+    of_columns = [
+        Sample(_plain(value), row.context, "Raw", measurand, phase, None if measurand == "SoC" else "Outlet", unit)
+        for name, (measurand, phase, unit) in _SAID_BY.items()
+        if (value := getattr(row, name)) is not None and (name, value) not in said
+    ]
+    return of_columns + kept
+
+
+def _filling_of(sample: Sample) -> tuple[str, int | Decimal] | None:
+    """The column that a sample fills, and with what."""
+    column = _meaning_of(sample).column
+    number = None if column is None else _number(sample.value, column)
+    return None if column is None or number is None else (column.name, number[0])
+
+
+def _plain(value: int | Decimal) -> str:
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def _is_foreign(name: str, value: int | Decimal, kept: Iterable[Sample]) -> bool:
     """Whether a stored column was filled from another location than the outlet: then that sample was kept beside it."""
     again = Row("")
@@ -293,4 +321,10 @@ def _columns() -> dict[tuple[str | None, str | None, str | None], _Column]:
 _COLUMNS = _columns()
 _COLUMNS_IN_LOWER_CASE = {
     (_lower(measurand), _lower(phase), _lower(unit)): column for (measurand, phase, unit), column in _COLUMNS.items()
+}
+#: Column → the measurand, phase and base unit that it stands for.
+_SAID_BY = {
+    column.name: (measurand, phase, unit)
+    for (measurand, phase, unit), column in _COLUMNS.items()
+    if column.factor == 1 and measurand and unit and not (phase or "").endswith("-N")
 }

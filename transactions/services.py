@@ -1,5 +1,6 @@
 """What handlers, clockwork and screens call about transactions, gathered from the files that do it."""
 
+from .corrections import attach_stop, close_by_hand
 from .local_lists import report_conflict
 from .meter_values import record_meter_values
 from .reservations import close_unanswered_reservations, end_expired_reservations, end_reservations
@@ -7,6 +8,8 @@ from .starts import start_transaction
 from .stops import stop_transaction
 
 __all__ = [
+    "attach_stop",
+    "close_by_hand",
     "close_unanswered_reservations",
     "end_expired_reservations",
     "end_reservations",

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import Value
 from django.db.models.functions import Upper
 
-from stations import effects
+from stations import changes, effects
 from stations.models import ChargePoint
 from stations.write_batch import joined_batch
 
@@ -75,6 +75,7 @@ def start_transaction(
             return known, _first_verdict(known)
         _supersede(ledger, left_open, transaction)
         use_reservation(transaction)
+        changes.note("transactions")
         effects.saw(
             charge_point.pk, "start", transaction=transaction.pk, connector_id=connector_id, id_tag=transaction.id_tag
         )

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from django.db.models import F
 
-from stations import effects
+from stations import changes, effects
 from stations.models import ChargePoint
 from stations.write_batch import joined_batch
 
@@ -141,6 +141,7 @@ def _close(ledger: Ledger, transaction: Transaction, stop: _Stop) -> None:
     """Let the station's word be the end; what we made of a missing stop is over."""
     # first, as they may move the register of a running transaction, each on its own day
     record_transaction_data(ledger.batch, transaction, stop.readings, stop.received_at)
+    readings_wh = None
     if not transaction.is_running:
         log.info(
             "the charger's stop replaces our end",
@@ -150,9 +151,11 @@ def _close(ledger: Ledger, transaction: Transaction, stop: _Stop) -> None:
             meter_stop_wh=transaction.meter_stop_wh,
         )
         transaction.flags = [flag for flag in transaction.flags if flag != Flag.STOP_MISSING]
+        # without a register of its own, the stop leaves what a person entered
+        readings_wh = None if stop.meter_stop_wh is None else energy.read_wh(transaction)
     for flag in _remarks(transaction, stop):
         transaction.flag(flag)
-    energy_wh = energy.delivered_wh(transaction, stop.meter_stop_wh)
+    energy_wh = energy.delivered_wh(transaction, stop.meter_stop_wh, readings_wh)
     if stop.meter_stop_wh is not None:
         transaction.meter_stop_wh = stop.meter_stop_wh
     elif transaction.meter_stop_wh is None:
@@ -164,6 +167,7 @@ def _close(ledger: Ledger, transaction: Transaction, stop: _Stop) -> None:
     transaction.stop_reason = stop.reason
     transaction.ended_by = EndedBy.STATION
     ledger.batch.change(transaction, *_STOP_FIELDS)
+    changes.note("transactions")
     energy.count(ledger.batch, transaction, energy_wh - transaction.energy_wh, transaction.stopped_at)
 
 

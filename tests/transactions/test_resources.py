@@ -8,10 +8,12 @@ import json
 import zipfile
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import openpyxl
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from hypothesis import given
 from hypothesis import strategies as st
@@ -390,12 +392,11 @@ def test_a_viewer_exports_but_does_not_import(rows):
     assert viewer.post(f"{TAGS}process_import/", {}).status_code == 403
 
 
-def test_leftover_uploads_are_private_and_forgotten(tmp_path, monkeypatch):
-    monkeypatch.setattr(uploads.tempfile, "gettempdir", lambda: str(tmp_path))
+def test_leftover_uploads_are_private_and_forgotten(monkeypatch):
     old = uploads.UploadStorage()
     old.save(b"secret")
-    assert old._path().stat().st_mode & 0o077 == 0
-    monkeypatch.setattr(uploads.UploadStorage, "_KEEP_S", -1)
+    assert Path(default_storage.path(f"uploads/{old.name}")).stat().st_mode & 0o077 == 0
+    monkeypatch.setattr(uploads.UploadStorage, "_KEEP", timedelta(seconds=-1))
     uploads.UploadStorage().save(b"new")
     with pytest.raises(UnreadableFile):
         old.read()

@@ -4,24 +4,22 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
-from django.db.models.functions import Upper
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
-from django.utils.http import urlencode
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from stations.admin.exchange import ExportAdmin, ImportAdmin
-from stations.admin.pages import ArchivedFilter, PageAdmin, RecordAdmin, badge, link, moment
+from stations.admin.on_screen import OnScreen
+from stations.admin.pages import ArchivedFilter, PageAdmin, badge, link, moment
 
 from ..models import IdTag, IdTagGroup, UnknownIdTag
 from ..resources import IdTagResource
-
-MAX_NUMBER_CHARACTERS = 20
+from ..unknown import not_entered
 
 
 class ValidityFilter(admin.SimpleListFilter):
@@ -54,7 +52,7 @@ def validity_badge(row: IdTag | IdTagGroup) -> SafeString:
 class IdTagForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = IdTag
-        fields = ("id_tag", "holder", "group", "blocked", "expires_at", "max_concurrent", "note")
+        fields = ("id_tag", "holder", "group", "blocked", "expires_at", "max_concurrent", "note", "user", "site")
 
     def clean_id_tag(self) -> str:
         number: str = self.cleaned_data["id_tag"]
@@ -73,19 +71,27 @@ class IdTagAdmin(ImportAdmin, ExportAdmin, PageAdmin[IdTag]):
     list_select_related = ("group",)
     search_fields = ("id_tag", "holder", "group__name", "group__parent_id_tag", "note")
     search_help_text = _("Search by number, holder, group or note.")
-    autocomplete_fields = ("group",)
+    autocomplete_fields = ("group", "user", "site")
     actions = ("block", "unblock", "archive", "restore")
     fields = (
-        *("id_tag", "holder", "group", "blocked", "expires_at", "max_concurrent", "note"),
+        *("id_tag", "holder", "group", "blocked", "expires_at", "max_concurrent", "note", "user", "site"),
         *("created_at", "archived_at"),
     )
     readonly_fields = ("created_at", "archived_at")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: IdTag | None = None) -> Any:
+        # who may not look accounts up cannot choose one
+        may_look = request.user.has_perm("auth.view_user")
+        return self.readonly_fields if may_look else (*self.readonly_fields, "user")
 
     def get_fields(self, request: HttpRequest, obj: IdTag | None = None) -> Any:
         return self.fields if obj else self.fields[:-2]
 
     def has_delete_permission(self, request: HttpRequest, obj: IdTag | None = None) -> bool:
         return False  # its sessions would lose their holder: it is archived instead
+
+    def view_on_site(self, tag: IdTag) -> str:
+        return reverse("screens:tag", args=[tag.pk])
 
     def related_lists(self, tag: IdTag) -> list[tuple[str, str, Any]]:
         return [("transactions.transaction", f"tag__id__exact={tag.pk}", _("Transactions"))]
@@ -139,6 +145,9 @@ class IdTagGroupAdmin(PageAdmin[IdTagGroup]):
         in_use = Count("id_tags", filter=Q(id_tags__archived_at=None))
         return super().get_queryset(request).annotate(tag_count=in_use)
 
+    def view_on_site(self, group: IdTagGroup) -> str:
+        return reverse("screens:tag_group", args=[group.pk])
+
     def related_lists(self, group: IdTagGroup) -> list[tuple[str, str, Any]]:
         return [("transactions.idtag", f"group__id__exact={group.pk}", _("Tags"))]
 
@@ -156,53 +165,23 @@ class IdTagGroupAdmin(PageAdmin[IdTagGroup]):
         return format_html('<a href="{}?group__id__exact={}">{}</a>', url, group.pk, group.tag_count)
 
 
-def usable_numbers(reported: str) -> list[str]:
-    """Tag numbers that can be made of what a reader sent: itself, and its part before `_` (KEBA adds a serial)."""
-    candidates = dict.fromkeys((reported, reported.partition("_")[0]))
-    return [number for number in candidates if 0 < len(number) <= MAX_NUMBER_CHARACTERS]
-
-
-def add_links(unknown: UnknownIdTag) -> SafeString | str:
-    """Links to the form for a new tag, its number filled in."""
-    numbers = usable_numbers(unknown.id_tag)
-    url = reverse("admin:transactions_idtag_add")
-    one = gettext("Add as tag")
-    labelled = [
-        (url, urlencode({"id_tag": number}), one if len(numbers) == 1 else gettext("Add as %s") % number)
-        for number in numbers
-    ]
-    too_long = gettext("longer than 20 characters")
-    return format_html_join(" · ", '<a class="addlink" href="{}?{}">{}</a>', labelled) if labelled else too_long
-
-
-def still_unknown(queryset: QuerySet[UnknownIdTag]) -> QuerySet[UnknownIdTag]:
-    """Without those that somebody has entered since."""
-    number = Upper(OuterRef("id_tag"))
-    return queryset.filter(~Exists(IdTag.objects.annotate(number=Upper(F("id_tag"))).filter(number=number)))
-
-
 @admin.register(UnknownIdTag)
-class UnknownIdTagAdmin(RecordAdmin[UnknownIdTag]):
+class UnknownIdTagAdmin(OnScreen[UnknownIdTag]):
     list_display = ("id_tag", "charger", "count", "last")
     list_select_related = ("charge_point",)
     search_fields = ("id_tag", "charge_point__identity", "charge_point__name")
-    fields = ("id_tag", "charger", "count", ("first", "last"))
+    fields = ("id_tag", "charger", "count", ("first", "last"), "ignored_at")
     readonly_fields = ("charger", "first", "last")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[UnknownIdTag]:
-        return still_unknown(super().get_queryset(request))
-
-    def get_list_display(self, request: HttpRequest) -> Any:
-        may_add = request.user.has_perm("transactions.add_idtag")
-        return (*self.list_display, "add") if may_add else self.list_display
+        return not_entered(super().get_queryset(request))
 
     @admin.display(description=_("charger"), ordering="charge_point__identity")
     def charger(self, unknown: UnknownIdTag) -> SafeString | str:
         return link(unknown.charge_point)
 
-    @admin.display(description=_("add"))
-    def add(self, unknown: UnknownIdTag) -> SafeString | str:
-        return add_links(unknown)
+    def screen_url(self, unknown: UnknownIdTag) -> str:
+        return reverse("screens:unknown_tags")
 
     @admin.display(description=_("first"), ordering="first_at")
     def first(self, unknown: UnknownIdTag) -> str:

@@ -11,7 +11,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from stations.admin.exchange import ExportAdmin
-from stations.admin.pages import RecordAdmin, link, moment, pretty_json
+from stations.admin.pages import link, moment, pretty_json
+from stations.admin.searching import LongRecordAdmin
 
 from ..models import DailyEnergy, MeterValue
 from ..resources import MeterValueResource
@@ -26,14 +27,14 @@ def plain(number: Decimal | int | None) -> str:
 
 
 @admin.register(MeterValue)
-class MeterValueAdmin(ExportAdmin, RecordAdmin[MeterValue]):
+class MeterValueAdmin(ExportAdmin, LongRecordAdmin[MeterValue]):
     resource_classes = [MeterValueResource]
     export_name = "meter-values"
     list_display = ("time", "charger", "connector_number", "session", "context", "energy", "power", "current", "soc")
     list_filter = ("context",)
     # never the transaction: 0 stands for "none", and a join would hide those rows
     list_select_related = ("connector__charge_point",)
-    search_fields = ("connector__charge_point__identity", "connector__charge_point__name")
+    search_fields = ("connector__charge_point__identity",)
     search_help_text = _("Search by charger.")
     fieldsets = (
         (None, {"fields": (("time", "context"), ("charger", "connector_number"))}),
@@ -89,11 +90,11 @@ class MeterValueAdmin(ExportAdmin, RecordAdmin[MeterValue]):
 
 
 @admin.register(DailyEnergy)
-class DailyEnergyAdmin(RecordAdmin[DailyEnergy]):
+class DailyEnergyAdmin(LongRecordAdmin[DailyEnergy]):
     list_display = ("day", "charger", "connector_number", "energy_kwh")
     list_select_related = ("connector__charge_point",)
-    date_hierarchy = "day"
-    search_fields = ("connector__charge_point__identity", "connector__charge_point__name")
+    list_filter = (("day", admin.DateFieldListFilter),)
+    search_fields = ("connector__charge_point__identity",)
     search_help_text = _("Search by charger.")
     fields = ("day", ("charger", "connector_number"), "energy_kwh")
     readonly_fields = ("charger", "connector_number", "energy_kwh")

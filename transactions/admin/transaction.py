@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -13,9 +13,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from stations.admin.exchange import ExportAdmin
-from stations.admin.pages import PageAdmin, RecordAdmin, badge, link, moment, pretty_json
+from stations.admin.pages import RecordAdmin, badge, link, moment, pretty_json
+from stations.admin.searching import MAX_FOUND, LongRecordAdmin, chargers_called
 
-from ..models import EndedBy, Flag, OrphanedStop, Transaction
+from ..models import EndedBy, Flag, IdTag, OrphanedStop, Transaction
 from ..resources import TransactionResource
 
 _FLAGS = dict(Flag.choices)
@@ -40,7 +41,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Transaction)
-class TransactionAdmin(ExportAdmin, RecordAdmin[Transaction]):
+class TransactionAdmin(ExportAdmin, LongRecordAdmin[Transaction]):
     resource_classes = [TransactionResource]
     export_name = "transactions"
     list_display = (
@@ -55,13 +56,9 @@ class TransactionAdmin(ExportAdmin, RecordAdmin[Transaction]):
         "reason",
         "remarks",
     )
-    list_filter = (StateFilter, "stop_reason")
+    list_filter = (StateFilter, ("started_at", admin.DateFieldListFilter), "stop_reason")
     list_select_related = ("charge_point", "connector", "tag")
-    date_hierarchy = "started_at"
-    search_fields = (
-        *("=id", "id_tag", "tag__holder"),
-        *("charge_point__identity", "charge_point__name", "charge_point__site__name"),
-    )
+    search_fields = ("id_tag",)  # see `meaning`
     search_help_text = _("Search by number, tag, holder, charger or site.")
     fieldsets = (
         (None, {"fields": (("id", "state"), ("charger", "connector_number"), "energy_kwh", "duration", "remarks")}),
@@ -73,6 +70,16 @@ class TransactionAdmin(ExportAdmin, RecordAdmin[Transaction]):
         *("state", "charger", "connector_number", "energy_kwh", "duration", "remarks", "started", "start_clock"),
         *("holder", "verdict", "stopped", "stop_clock", "reason", "register_time"),
     )
+
+    def meaning(self, word: str) -> Q:
+        """A session's number, an exact tag number, the tags or the chargers called so."""
+        tags = IdTag.objects.filter(Q(id_tag__icontains=word) | Q(holder__icontains=word))
+        found = list(tags.values_list("pk", flat=True)[:MAX_FOUND])
+        either = Q(id_tag__iexact=word) | Q(tag__in=found) | Q(charge_point__in=chargers_called(word))
+        return either | Q(pk=int(word)) if word.isdecimal() and len(word) < 10 else either
+
+    def view_on_site(self, transaction: Transaction) -> str:
+        return reverse("screens:transaction", args=[transaction.pk])
 
     def related_lists(self, transaction: Transaction) -> list[tuple[str, str, Any]]:
         own = f"transaction__id__exact={transaction.pk}"
@@ -145,18 +152,6 @@ class TransactionAdmin(ExportAdmin, RecordAdmin[Transaction]):
         return format_html_join(" ", '<span class="remark">{}</span>', labels) if labels else "–"
 
 
-class OrphanedStopForm(forms.ModelForm):  # type: ignore[type-arg]
-    class Meta:
-        model = OrphanedStop
-        fields = ("transaction",)
-
-    def clean_transaction(self) -> Transaction | None:
-        chosen: Transaction | None = self.cleaned_data["transaction"]
-        if chosen and chosen.charge_point_id != self.instance.charge_point_id:
-            raise forms.ValidationError(gettext("This transaction took place at another charger."))
-        return chosen
-
-
 class AttachedFilter(admin.SimpleListFilter):
     title = _("transaction")
     parameter_name = "attached"
@@ -171,18 +166,15 @@ class AttachedFilter(admin.SimpleListFilter):
 
 
 @admin.register(OrphanedStop)
-class OrphanedStopAdmin(PageAdmin[OrphanedStop]):
-    """Everything the charger said stays as it is; a person may name the transaction it belongs to."""
+class OrphanedStopAdmin(RecordAdmin[OrphanedStop]):
+    """What the charger said stays as it is; which transaction it belongs to is said on its page of the screens."""
 
-    form = OrphanedStopForm
-    show_full_result_count = False
     list_display = ("reported_transaction_id", "charger", "id_tag", "meter_stop_wh", "stopped", "reason", "belongs_to")
     list_filter = (AttachedFilter,)
     list_select_related = ("charge_point", "transaction")
     search_fields = ("=reported_transaction_id", "id_tag", "charge_point__identity", "charge_point__name")
-    autocomplete_fields = ("transaction",)
     fields = (
-        "transaction",
+        "belongs_to",
         ("reported_transaction_id", "charger"),
         ("id_tag", "reason"),
         "meter_stop_wh",
@@ -191,14 +183,11 @@ class OrphanedStopAdmin(PageAdmin[OrphanedStop]):
     )
     readonly_fields = (
         *("reported_transaction_id", "charger", "id_tag", "reason", "meter_stop_wh"),
-        *("stopped", "received", "meter_values"),
+        *("stopped", "received", "meter_values", "belongs_to"),
     )
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: OrphanedStop | None = None) -> bool:
-        return False
+    def view_on_site(self, stop: OrphanedStop) -> str:
+        return reverse("screens:attach_stop", args=[stop.pk])
 
     @admin.display(description=_("charger"), ordering="charge_point__identity")
     def charger(self, stop: OrphanedStop) -> SafeString | str:

@@ -132,6 +132,9 @@ class Transaction(models.Model):
             models.Index(fields=["started_at"], name="transaction_started"),
             models.Index(fields=["charge_point", "started_at"], name="transaction_station_started"),
             models.Index(fields=["connector"], name="transaction_running", condition=models.Q(ended_by="")),
+            # never an index with energy_wh in it: every reading of a running session changes that
+            models.Index(Upper("id_tag"), "started_at", name="transaction_tag_started"),
+            models.Index(fields=["started_at"], name="transaction_remarks", condition=~models.Q(flags=[])),
         ]
 
     def __str__(self) -> str:
@@ -149,6 +152,11 @@ class Transaction(models.Model):
         """Length of the session, never negative; until `now` while it runs."""
         end = self.stopped_at or now or timezone.now()
         return max(end - self.started_at, timedelta(0))
+
+    def average_w(self, now: datetime | None = None) -> Decimal | None:
+        """Mean power of the whole session; None for one without a length."""
+        seconds = int(self.duration(now).total_seconds())
+        return Decimal(self.energy_wh) * 3600 / seconds if seconds else None
 
     def flag(self, flag: str) -> None:
         """Remember once what was odd."""

@@ -1,0 +1,105 @@
+"""What a session's meter said: its readings for a chart, and the values that its charger signed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from .models import MeterValue, Transaction
+from .samples import Sample
+
+#: Rows that are read of one session.
+MAX_READINGS = 50_000
+MAX_SIGNED = 200
+
+
+class Point(NamedTuple):
+    """A reading of a session, or the mean of some neighbours: W, Wh since the start, A, A of L1 to L3, %."""
+
+    at: datetime
+    power_w: float | None
+    energy_wh: float | None
+    current_a: float | None
+    current_l1_a: float | None
+    current_l2_a: float | None
+    current_l3_a: float | None
+    soc_percent: float | None
+
+
+_CHARTED = ("timestamp", *Point._fields[1:])
+
+
+def points(transaction: Transaction, limit: int = 500) -> list[Point]:
+    """The session's readings by time, at most `limit`: of many, neighbours are drawn together to their mean.
+
+    Energy is what was delivered by then. A charger whose readings begin anew with each session (and whose meterStart
+    does not) is understood. Without a power of its own, it is what the register says.
+    """
+    rows = MeterValue.objects.filter(transaction=transaction.pk).order_by("timestamp", "pk")
+    readings = list(rows.values_list(*_CHARTED)[:MAX_READINGS])
+    first = next((row[2] for row in readings if row[2] is not None), None)
+    base = transaction.meter_start_wh if first is not None and first >= transaction.meter_start_wh else 0
+    known = [Point(at, *map(_float, (w, None if wh is None else wh - base, *rest))) for at, w, wh, *rest in readings]
+    size = -(-len(known) // limit) or 1
+    drawn = [_mean(known[at : at + size]) for at in range(0, len(known), size)]
+    return drawn if any(point.power_w is not None for point in drawn) else _with_power(drawn)
+
+
+def _float(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _mean(some: Sequence[Point]) -> Point:
+    """Neighbours as one: at the last one's time, with its energy."""
+    if len(some) == 1:
+        return some[0]
+    columns = zip(*(point[1:] for point in some), strict=True)
+    means = [_average([value for value in column if value is not None]) for column in columns]
+    energy_wh = next((point.energy_wh for point in reversed(some) if point.energy_wh is not None), None)
+    return Point(some[-1].at, means[0], energy_wh, *means[2:])
+
+
+def _average(values: list[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _with_power(drawn: list[Point]) -> list[Point]:
+    """Power from one reading of the register to the next."""
+    last: Point | None = None
+    result = []
+    for point in drawn:
+        if point.energy_wh is not None:
+            if last is not None and last.energy_wh is not None and point.at > last.at:
+                hours = (point.at - last.at) / timedelta(hours=1)
+                point = point._replace(power_w=max(0.0, (point.energy_wh - last.energy_wh) / hours))
+            last = point
+        result.append(point)
+    return result
+
+
+class SignedValue(NamedTuple):
+    """A value with the charger's signature: where it is stored, and as it was sent."""
+
+    meter_value_id: int
+    position: int
+    at: datetime
+    context: str
+    sample: Sample
+
+
+def signed_values(transaction: Transaction) -> list[SignedValue]:
+    """The first MAX_SIGNED values of format SignedData (§7.33)."""
+    rows = MeterValue.objects.filter(transaction=transaction.pk, samples__isnull=False).order_by("timestamp", "pk")
+    found: list[SignedValue] = []
+    for row in rows.only("timestamp", "context", "samples", "transaction")[:MAX_READINGS]:
+        for position, raw in enumerate(row.samples or ()):
+            if is_signed(raw):
+                found.append(SignedValue(row.pk, position, row.timestamp, row.context, Sample.from_raw(raw)))
+        if len(found) >= MAX_SIGNED:
+            break
+    return found[:MAX_SIGNED]
+
+
+def is_signed(raw: dict[str, str]) -> bool:
+    return str(raw.get("format", "")).lower() == "signeddata"
