@@ -1,21 +1,31 @@
-"""Users and groups, with the same answers to odd addresses as every page of ours."""
+"""The history of what people changed, to be read."""
 
 from __future__ import annotations
 
+from auditlog.admin import LogEntry  # the library's own page is registered by this import
 from django.contrib import admin
-from django.contrib.auth import admin as auth_admin
-from django.contrib.auth.models import Group, User
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
-from stations.admin.pages import PageAdmin
+from stations.admin.pages import RecordAdmin, moment, pretty_json
 
-admin.site.unregister((User, Group))
-
-
-@admin.register(User)
-class UserAdmin(PageAdmin[User], auth_admin.UserAdmin):  # type: ignore[type-arg]
-    pass
+admin.site.unregister(LogEntry)
 
 
-@admin.register(Group)
-class GroupAdmin(PageAdmin[Group], auth_admin.GroupAdmin):
-    pass
+@admin.register(LogEntry)
+class LogEntryAdmin(RecordAdmin[LogEntry]):
+    list_display = ("when", "actor", "action", "content_type", "object_repr")
+    list_filter = ("action",)
+    list_select_related = ("actor", "content_type")
+    search_fields = ("object_repr", "actor__username")
+    search_help_text = _("Search by record or person.")
+    fields = (("when", "actor", "remote_addr"), ("action", "content_type", "object_repr"), "changed")
+    readonly_fields = ("when", "changed")
+
+    @admin.display(description=_("time"), ordering="timestamp")
+    def when(self, entry: LogEntry) -> str:
+        return moment(entry.timestamp)
+
+    @admin.display(description=_("changes"))
+    def changed(self, entry: LogEntry) -> SafeString | str:
+        return pretty_json(entry.changes)

@@ -1,5 +1,4 @@
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
 
 
 class PlugcontrolConfig(AppConfig):
@@ -7,6 +6,6 @@ class PlugcontrolConfig(AppConfig):
     verbose_name = "plugcontrol"
 
     def ready(self) -> None:
-        from . import roles
+        from . import history
 
-        post_migrate.connect(roles.synchronise, dispatch_uid="plugcontrol.roles")
+        history.register()

@@ -13,8 +13,9 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from jobs import files
 from stations import commands, effects, presence, recipes, rotation, services
-from transactions import local_lists
+from transactions import local_lists, monthly_sums, power
 from transactions.services import close_unanswered_reservations, end_expired_reservations
 
 log = structlog.get_logger(__name__)
@@ -47,9 +48,12 @@ JOBS = (
     ClockJob("reservations expire", 30, lambda: end_expired_reservations(timezone.now())),
     ClockJob("reservations without an answer are refused", 10, lambda: close_unanswered_reservations(timezone.now())),
     ClockJob("local lists are published", 30, lambda: local_lists.publish_due(timezone.now())),
+    ClockJob("power is noted", 60, lambda: power.note_power(timezone.now())),
     ClockJob("strangers are forgotten", 600, lambda: services.forget_discovered(timezone.now())),
     ClockJob("old connection attempts are deleted", 3600, _attempts),
     ClockJob("old messages are deleted", 3600, _messages),
+    ClockJob("months that are over are summed up", 10, lambda: monthly_sums.advance(timezone.now())),
+    ClockJob("old files of jobs are deleted", 3600, lambda: files.prune(timezone.now())),
 )
 
 

@@ -33,6 +33,9 @@ MESSAGE_RETENTION_DAYS = _configuration.number("MESSAGE_RETENTION_DAYS", 14, 1, 
 ATTEMPT_RETENTION_DAYS = _configuration.number("ATTEMPT_RETENTION_DAYS", 7, 1, 3650)
 HEARTBEAT_INTERVAL = _configuration.number("HEARTBEAT_INTERVAL", 300, 10, 86400)
 
+# Whether `serve` runs jobs too; where workers do, chargers have its processor to themselves
+RUN_JOBS = _configuration.boolean("RUN_JOBS", default=True)
+
 # Requests to the REST API, in each server process: of one key or person, and of an address without either
 API_REQUESTS_PER_MINUTE = _configuration.number("API_REQUESTS_PER_MINUTE", 6000, 1, 1_000_000)
 API_ANONYMOUS_REQUESTS_PER_MINUTE = _configuration.number("API_ANONYMOUS_REQUESTS_PER_MINUTE", 60, 1, 1_000_000)
@@ -43,11 +46,16 @@ INSTALLED_APPS = [
     "plugcontrol",
     "stations",
     "transactions",
+    "jobs",
+    "people",
+    "screens",
     "ocpp_gateway",
     "api",
     "channels",
     "axes",
     "csp",
+    "django_htmx",
+    "auditlog",
     "import_export",
     "rest_framework",
     "django_filters",
@@ -56,6 +64,7 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.humanize",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
@@ -71,7 +80,12 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "people.middleware.AccessMiddleware",
+    "people.middleware.ActivityMiddleware",
+    "people.middleware.PreferencesMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "plugcontrol.history.HistoryMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -90,6 +104,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
+                "screens.navigation.navigation",
             ],
         },
     },
@@ -106,6 +121,18 @@ CHANNEL_LAYERS: dict[str, Any] = {
         else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
     )
 }
+# Result files of jobs: nobody but us reads them, and no web server serves them
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": DATA_DIR / "files",
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 # People
@@ -116,15 +143,15 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-LOGIN_URL = "admin:login"
-LOGIN_REDIRECT_URL = "admin:index"
+LOGIN_URL = "screens:login"
+LOGIN_REDIRECT_URL = "/"
 SESSION_COOKIE_AGE = 8 * 3600
-SESSION_SAVE_EVERY_REQUEST = True
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_IPWARE_PROXY_COUNT = None
 AXES_IPWARE_META_PRECEDENCE_ORDER = ["REMOTE_ADDR"]  # uvicorn has put a trusted proxy's word there already
+AXES_LOCKOUT_TEMPLATE = "screens/account/locked.html"
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 
@@ -154,6 +181,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 LANGUAGE_CODE = _configuration.choice("LANGUAGE_CODE", "en", ("en", "de"))
 LANGUAGES = [("en", _("English")), ("de", _("German"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["plugcontrol.formats"]
 USE_I18N = True
 TIME_ZONE = _configuration.time_zone()
 USE_TZ = True
@@ -166,6 +194,9 @@ WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = DEBUG
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# History: related rows by their names, which stay readable when the row is gone
+AUDITLOG_USE_FK_STRING_REPRESENTATION = True
 
 # Import and export: the formula guard is a widget on free-text columns, since the library's switch makes text of
 # every number and date in an XLSX file.
@@ -246,7 +277,8 @@ LOGGING: dict[str, Any] = {
     "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}},
     "root": {"handlers": ["stdout"], "level": "WARNING"},
     "loggers": {
-        name: {"level": LOG_LEVEL} for name in ("plugcontrol", "stations", "transactions", "ocpp_gateway", "api")
+        name: {"level": LOG_LEVEL}
+        for name in ("plugcontrol", "stations", "transactions", "ocpp_gateway", "api", "jobs", "screens")
     }
     # a traceback a second while Redis is away; the gateway says so itself, in a line
     | {

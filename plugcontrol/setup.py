@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from typing import Any
 
+from django import forms
+from django.conf import settings
 from django.contrib.auth import login, password_validation
 from django.contrib.auth.forms import BaseUserCreationForm
-from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import Group, User
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
+
+from people.administration import needs_setup
+from people.models import Preferences, check_time_zone
+from stations.models import Site
 
 _SALT = "plugcontrol.setup"
 MAX_AGE_S = 7 * 24 * 3600
@@ -38,12 +44,6 @@ def is_valid_token(token: str) -> bool:
     return True
 
 
-def needs_setup() -> bool:
-    """Whether there is no user yet; accounts of API keys, which can log in nowhere, do not count."""
-    programs = Q(is_staff=False, password__startswith=UNUSABLE_PASSWORD_PREFIX)
-    return not User.objects.exclude(programs).exists()
-
-
 @transaction.atomic
 def create_first_administrator(username: str, password: str) -> User:
     """Create the first user with every right; ValidationError for a bad name or password, or if there is a user."""
@@ -61,11 +61,29 @@ def create_first_administrator(username: str, password: str) -> User:
 
 
 class SetupForm(BaseUserCreationForm):  # type: ignore[type-arg]
-    """Name and password, twice; the rules for passwords stand beside the field."""
+    """Name and password, twice, with the rules for passwords beside the field; then what makes the pages theirs."""
+
+    site_name = forms.CharField(
+        label=gettext_lazy("Site"),
+        max_length=100,
+        required=False,
+        help_text=gettext_lazy("Where the chargers stand, for example “Garage North”. More sites can follow."),
+    )
+    language = forms.ChoiceField(label=gettext_lazy("Language"), choices=settings.LANGUAGES)
+    time_zone = forms.CharField(
+        label=gettext_lazy("Time zone"),
+        max_length=64,
+        validators=[check_time_zone],
+        widget=forms.TextInput(attrs={"list": "time-zones", "autocomplete": "off"}),
+    )
 
     class Meta:
         model = User
         fields = ("username",)
+
+    @property
+    def time_zones(self) -> list[str]:
+        return sorted(zoneinfo.available_timezones())
 
 
 @method_decorator([never_cache, sensitive_post_parameters()], name="dispatch")
@@ -74,13 +92,14 @@ class SetupView(View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if not needs_setup():
-            return redirect("admin:login")
+            return redirect("screens:login")
         if not is_valid_token(request.GET.get("token", "")):
             return render(request, "setup_closed.html", status=403)
         return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return render(request, "setup.html", {"form": SetupForm()})
+        likely = {"language": get_language(), "time_zone": settings.TIME_ZONE}
+        return render(request, "setup.html", {"form": SetupForm(initial=likely)})
 
     def post(self, request: HttpRequest) -> HttpResponse:
         form = SetupForm(request.POST)
@@ -88,21 +107,20 @@ class SetupView(View):
         if user is None:
             return render(request, "setup.html", {"form": form})
         login(request, user, backend="django.contrib.auth.backends.ModelBackend")
-        return redirect("admin:index")
+        return redirect("screens:welcome")
 
     @staticmethod
     def _create(form: SetupForm) -> User | None:
+        wishes = form.cleaned_data
         try:
-            return create_first_administrator(form.cleaned_data["username"], form.cleaned_data["password1"])
+            user = create_first_administrator(wishes["username"], wishes["password1"])
         except ValidationError as error:
             form.add_error(None, ValidationError(error.messages))
             return None
-
-
-@never_cache
-def home(request: HttpRequest) -> HttpResponseRedirect:
-    """`/`: the admin, or on the first run the page that says what to do."""
-    return redirect("setup" if needs_setup() else "admin:index")
+        Preferences.objects.create(user=user, language=wishes["language"], time_zone=wishes["time_zone"])
+        if wishes["site_name"]:
+            Site.objects.get_or_create(name=wishes["site_name"])
+        return user
 
 
 @never_cache

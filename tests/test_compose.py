@@ -44,6 +44,7 @@ def test_services_wait_for_what_they_need() -> None:
     needs = {name: conditions(service) for name, service in SERVICES.items()}
 
     assert needs["migrate"] == {"db": "service_healthy"}
+    assert needs["worker"] == {"db": "service_healthy", "migrate": "service_completed_successfully"}
     assert needs["web"] == {
         "db": "service_healthy",
         "redis": "service_healthy",
@@ -61,6 +62,13 @@ def test_migrating_happens_once_and_the_server_gets_time_to_drain() -> None:
     assert SERVICES["migrate"]["command"] == ["python", "manage.py", "prepare"]
     assert SERVICES["web"]["command"] == ["python", "manage.py", "serve"]
     assert SERVICES["web"]["stop_grace_period"] == "30s"
+
+
+def test_jobs_run_beside_the_server_on_the_same_files() -> None:
+    assert SERVICES["worker"]["command"] == ["python", "manage.py", "worker"]
+    assert SERVICES["web"]["environment"]["RUN_JOBS"] == "0"
+    assert SERVICES["web"]["environment"].items() >= SERVICES["worker"]["environment"].items()
+    assert SERVICES["web"]["volumes"] == SERVICES["worker"]["volumes"] == ["data:/data"]
 
 
 def test_postgres_is_the_version_that_is_promised() -> None:
@@ -99,7 +107,7 @@ def test_the_image_holds_every_package_and_no_secret() -> None:
     assert not {"!.env", "!data"} & set(ignored)
 
 
-@pytest.mark.parametrize("name", ["db", "migrate", "web"])
+@pytest.mark.parametrize("name", ["db", "migrate", "worker", "web"])
 def test_temporary_files_cannot_fill_the_memory(name: str) -> None:
     tmp = next(entry for entry in SERVICES[name]["tmpfs"] if entry.split(":")[0] == "/tmp")  # noqa: S108
 

@@ -9,14 +9,22 @@ from django.test import RequestFactory
 
 from plugcontrol.addresses import charger_address
 from plugcontrol.setup import create_first_administrator, needs_setup, setup_token
+from stations.models import Site
 
 pytestmark = pytest.mark.django_db
-FORM = {"username": "anna", "password1": "correct horse battery", "password2": "correct horse battery"}
+FORM = {
+    "username": "anna",
+    "password1": "correct horse battery",
+    "password2": "correct horse battery",
+    "site_name": "Garage",
+    "language": "de",
+    "time_zone": "Europe/Berlin",
+}
 
 
 @pytest.mark.parametrize("path", ["/", "/admin/login/"])
 def test_without_users_every_way_leads_to_the_setup_page(client, path):
-    assert client.get(path).url == "/setup/"
+    assert client.get(path, follow=True).redirect_chain[-1][0] == "/setup/"
     page = client.get("/setup/")
     assert page.status_code == 403
     assert b"terminal" in page.content
@@ -30,11 +38,20 @@ def test_the_first_administrator_is_made_and_logged_in(client):
     url = f"/setup/?token={setup_token()}"
     assert client.get(url).status_code == 200
     response = client.post(url, FORM)
-    assert response.url == "/admin/"
+    assert response.url == "/welcome/"
     user = User.objects.get()
     assert (user.username, user.is_superuser, user.is_staff) == ("anna", True, True)
     assert [group.name for group in user.groups.all()] == ["Administrators"]
     assert client.get("/admin/").status_code == 200
+    assert (user.preferences.language, user.preferences.time_zone) == ("de", "Europe/Berlin")
+    assert Site.objects.get().name == "Garage"
+
+
+def test_a_time_zone_that_does_not_exist_is_refused_beside_the_field(client):
+    page = client.post(f"/setup/?token={setup_token()}", {**FORM, "time_zone": "Europe/Nowhere"})
+    assert "There is no time zone of this name." in page.content.decode()
+    assert "Garage" in page.content.decode()
+    assert not User.objects.exists()
 
 
 @pytest.mark.parametrize("token", ["", "x", "a:b:c", "%00"])
@@ -52,8 +69,8 @@ def test_a_token_is_good_for_a_week(client, monkeypatch):
 def test_once_there_is_a_user_the_link_is_worthless(client):
     url = f"/setup/?token={setup_token()}"
     create_first_administrator("anna", "correct horse battery")
-    assert client.get(url).url == "/admin/login/"
-    assert client.post(url, {**FORM, "username": "eve"}).url == "/admin/login/"
+    assert client.get(url).url == "/login/"
+    assert client.post(url, {**FORM, "username": "eve"}).url == "/login/"
     assert User.objects.count() == 1
 
 

@@ -19,7 +19,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from plugcontrol.setup import create_first_administrator, needs_setup
+from people.administration import needs_setup
+from plugcontrol.setup import create_first_administrator
 
 KEPT_COPIES = 5
 _MIGRATION_LOCK = 0x706C7567  # "plug": any number will do as long as every process takes the same

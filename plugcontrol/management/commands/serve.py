@@ -20,11 +20,13 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
+from jobs.runner import Runner
 from ocpp_gateway.registry import Gateway
+from people.administration import needs_setup
 from plugcontrol import health
 from plugcontrol.addresses import charger_address, page_address
-from plugcontrol.clockwork import Clockwork
-from plugcontrol.setup import needs_setup, setup_token
+from plugcontrol.clockwork import STOP_TIMEOUT_S, Clockwork
+from plugcontrol.setup import setup_token
 from stations import presence
 from stations.models import GatewayProcess
 
@@ -86,10 +88,14 @@ class Command(BaseCommand):
             raise CommandError(others)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         clockwork = Clockwork()
+        runner = Runner(yields=True)
+        if settings.RUN_JOBS:
+            runner.start()
         await asyncio.wait([serving, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
         log.info("stopping: answering what was read, then closing")
         health.draining = True
-        await asyncio.gather(clockwork.stop(), gateway.drain())
+        stopping_jobs = asyncio.to_thread(runner.stop, STOP_TIMEOUT_S)
+        await asyncio.gather(clockwork.stop(), stopping_jobs, gateway.drain())
         server.should_exit = True
         await serving
 
