@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
-PACKAGES := plugcontrol stations transactions ocpp_gateway api simulator
+PACKAGES := plugcontrol screens jobs people stations transactions ocpp_gateway api simulator
 # two: every test process has its own database, and small machines have two cores
 WORKERS ?= 2
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
@@ -16,32 +16,26 @@ ifneq ($(shell $(BIN)/python -c 'print("works")' 2>/dev/null),works)
   $(shell rm -f $(RUNTIME) $(DEVELOPMENT) $(BIN)/python)
 endif
 
-.PHONY: help run demo test e2e lint types check bench lock clean
+.PHONY: help run demo test e2e screenshots lint types check bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: $(RUNTIME) ## install, migrate and serve on HOST (0.0.0.0) and PORT (8000)
 	@exec $(BIN)/python manage.py serve --prepare
 
 # A data folder of its own: no demo charger ever stands among real ones. The background jobs of a shell ignore Ctrl-C, so
 # the trap ends both.
-demo: $(RUNTIME) ## the same with three simulated chargers, in data/demo
+demo: $(RUNTIME) ## the same with simulated chargers that live an hour in a minute, in data/demo
 	@export DATA_DIR="$${DATA_DIR:-data/demo}" DATABASE_URL= REDIS_URL= PUBLIC_URL=; \
-	export UNKNOWN_CHARGE_POINTS=accept UNKNOWN_ID_TAGS=accept; \
 	trap 'trap "" INT TERM; kill $$server $$chargers 2>/dev/null; wait; exit 0' INT TERM; \
 	case "$${HOST:-0.0.0.0}" in 0.0.0.0 | ::) export DEMO_HOST=127.0.0.1 ;; *) export DEMO_HOST="$$HOST" ;; esac; \
-	if [ ! -e "$$DATA_DIR/plugcontrol.sqlite3" ]; then \
-	  $(BIN)/python manage.py prepare || exit 1; \
-	  for holder in Anna Ben Carla David; do \
-	    tag=DEMO-$$(echo $$holder | tr a-z A-Z); \
-	    $(BIN)/python manage.py create_id_tag $$tag --holder $$holder --update >/dev/null || exit 1; \
-	  done; \
-	fi; \
-	$(BIN)/python manage.py serve --prepare & server=$$!; \
+	$(BIN)/python manage.py prepare && $(BIN)/python manage.py prepare_demo || exit 1; \
+	$(BIN)/python manage.py serve & server=$$!; \
 	until $(BIN)/python -c "$$HEALTHY" 2>/dev/null; do kill -0 $$server 2>/dev/null || exit 1; sleep 1; done; \
-	$(BIN)/python manage.py simulate --demo --url "ws://$$DEMO_HOST:$${PORT:-8000}/ocpp/" & chargers=$$!; \
+	$(BIN)/python manage.py simulate --demo --quiet --url "ws://$$DEMO_HOST:$${PORT:-8000}/ocpp/" & chargers=$$!; \
+	echo "  Three chargers are at work, DEMO-NEW waits for your approval."; \
 	wait $$server; status=$$?; kill $$chargers 2>/dev/null; wait; exit $$status
 
 define HEALTHY
@@ -56,6 +50,9 @@ test: $(DEVELOPMENT) ## run the tests; with DATABASE_URL and REDIS_URL set, on P
 
 e2e: $(DEVELOPMENT) ## run the browser tests; needs Chromium
 	$(BIN)/python -m pytest -m e2e tests/e2e $(ARGS)
+
+screenshots: $(DEVELOPMENT) ## make the README's pictures anew; ALL=folder makes those of every page, theme and language
+	$(BIN)/python -m tests.e2e.screenshots $(if $(ALL),--all $(ALL)) $(if $(LOOKS),--looks "$(LOOKS)")
 
 lint: $(DEVELOPMENT) ## check style, layout and who imports whom
 	$(BIN)/ruff check .

@@ -128,14 +128,19 @@ def _split(data: bytes) -> tuple[int, bytes, bytes] | None:
 
 
 async def connect(
-    url: str, identity: str, on_text: Callable[[bytes], None], on_end: Callable[[Line], None], timeout_s: float = 10
+    url: str,
+    identity: str,
+    on_text: Callable[[bytes], None],
+    on_end: Callable[[Line], None],
+    timeout_s: float = 10,
+    headers: str = "Sec-WebSocket-Protocol: ocpp1.6\r\n",
 ) -> Line:
     """Open the socket of `identity` below `url`; HandshakeError or OSError if that fails."""
     host, port, path = loopback(url)
     key = base64.b64encode(os.urandom(16)).decode()
     request = (
         f"GET {path}/{quote(identity)} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: ocpp1.6\r\n\r\n"
+        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{headers}\r\n"
     ).encode()
     loop = asyncio.get_running_loop()
     try:

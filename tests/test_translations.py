@@ -13,7 +13,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 CATALOGUE = ROOT / "locale" / "de" / "LC_MESSAGES" / "django.po"
-SOURCES = ("plugcontrol", "stations", "transactions", "ocpp_gateway", "api", "simulator", "templates", "locale")
+SOURCES = (
+    "people",
+    "jobs",
+    "screens",
+    "plugcontrol",
+    "stations",
+    "transactions",
+    "ocpp_gateway",
+    "api",
+    "simulator",
+    "templates",
+    "locale",
+)
 
 
 def key(entry):
