@@ -64,15 +64,22 @@ def _readings(
 
 
 def _powers(readings: Sequence[Reading]) -> dict[datetime, float]:
-    """kW by moment: as sent, else what the register made of the time since the reading before."""
+    """kW by moment: as sent, or what the register made of the time since the reading before where no power is sent.
+
+    Never both: many stations leave power out of a session's first and last reading, and what a register makes of the
+    seconds around them is a spike.
+    """
+    if any(power_w is not None for _at, power_w, _wh in readings):
+        return {at: power_w / 1000 for at, power_w, _wh in readings if power_w is not None}
     powers: dict[datetime, float] = {}
     before: tuple[datetime, int] | None = None
-    for at, power_w, energy_wh in readings:
-        if power_w is None and energy_wh is not None and before is not None:
-            power_w = _between(before, (at, energy_wh))
-        if power_w is not None:
-            powers[at] = power_w / 1000
-        if energy_wh is not None and (before is None or at - before[0] >= SHORTEST_STEP):
+    for at, _power_w, energy_wh in readings:
+        if energy_wh is None:
+            continue
+        derived = None if before is None else _between(before, (at, energy_wh))
+        if derived is not None:
+            powers[at] = derived / 1000
+        if before is None or at - before[0] >= SHORTEST_STEP:
             before = at, energy_wh
     return powers
 

@@ -284,6 +284,20 @@ def test_power_comes_from_the_register_where_none_is_sent(house, connector, url)
     assert series["values"] == [6.0]
 
 
+def test_a_first_reading_without_power_makes_no_spike(house, connector, url):
+    session, now = house.session(connector), timezone.now()
+    for minutes, register, watts in ((20, 1000, 11_000), (10, 90_000, None), (9, 90_100, 11_000)):
+        MeterValue.objects.create(
+            connector=connector,
+            transaction=session,
+            timestamp=now - timedelta(minutes=minutes),
+            energy_wh=register,
+            power_w=watts,
+        )
+    [series] = browser("viewer").get(url).context["chart"].data["series"]
+    assert series["values"] == [11.0, 11.0]
+
+
 def test_no_power_is_said_in_words(connector, url):
     assert "Nothing was charged in the last hour." in read(url)
 
