@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from django.db.models import Q
 from django.utils import timezone
 
-from stations.models import Command, Message, StatusRecord
+from stations.models import ChargePointStatus, Command, Message, StatusRecord
 
 from .models import EndedBy, Transaction
 
@@ -94,6 +94,8 @@ def _statuses(transaction: Transaction) -> Iterator[Event]:
     rows = StatusRecord.objects.filter(period, connector=transaction.connector_id)
     for record in rows.order_by("reported_at", "pk")[:MAX_EVENTS]:
         yield Event(record.received_at if record.clock_suspect else record.reported_at, "status", record)
+        if end is not None and record.reported_at > end and record.status == ChargePointStatus.AVAILABLE:
+            return  # the car has left: what follows is somebody else's
 
 
 def _ends(transaction: Transaction) -> Iterator[Event]:

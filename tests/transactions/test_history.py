@@ -116,6 +116,18 @@ def test_what_people_did_and_what_came_too_late_is_told(station, running):
     assert sorted(kinds(running)) == ["correction", "orphan", "start"]
 
 
+def test_states_after_the_car_has_left_are_somebody_elses(station, running):
+    station.now = minute(60)
+    station.stops(running)
+    for at, status in ((60.5, "Finishing"), (61, "Available"), (62, "Preparing"), (63, "Charging")):
+        StatusRecord.objects.create(
+            connector=running.connector, status=status, reported_at=minute(at), received_at=minute(at)
+        )
+    running.refresh_from_db()
+    told = [event.row.status for event in history.timeline(running) if event.kind == "status"]
+    assert told == ["Finishing", "Available"]
+
+
 def test_a_superseded_session_ends_with_the_next_one(station, running):
     station.starts(timestamp=minute(90), meter_start_wh=9000)
     running.refresh_from_db()
