@@ -215,6 +215,14 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (event.detail.triggeringEvent?.type === "live") event.detail.headers["X-Live"] = "1";
 });
 
+// Who began to type while the answer was on its way keeps what they typed; the part is fetched once more later
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const asked = event.detail.requestConfig;
+  if (asked?.triggeringEvent?.type !== "live" || !isBusy(event.detail.target)) return;
+  event.detail.shouldSwap = false;
+  ring(asked.elt);
+});
+
 if (sign) {
   subscribe();
   setInterval(tick, 1000);
