@@ -78,7 +78,7 @@ class ChargerFilters(django_filters.FilterSet):  # type: ignore[misc]
         empty_label=_("All"),
     )
     archived = django_filters.ChoiceFilter(
-        label=_("Archive"), choices=[("yes", _("Archived"))], method="in_archive", empty_label=_("In use")
+        label=_("Archived"), choices=[("yes", _("Archived"))], method="in_archive", empty_label=_("In use")
     )
 
     class Meta:
