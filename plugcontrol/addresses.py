@@ -27,6 +27,13 @@ def charger_address(request: HttpRequest | None = None) -> str:
     return f"{'wss' if request.is_secure() else 'ws'}://{host}{PATH}"
 
 
+def secure_charger_address() -> str:
+    """`wss://<host>:<TLS_PORT>/ocpp/` of the line on which the server itself speaks TLS."""
+    host = urlsplit(settings.PUBLIC_URL).hostname or ""
+    own = _own_host() if not host else f"[{host}]" if ":" in host else host
+    return f"wss://{own}:{settings.TLS_PORT}{PATH}"
+
+
 def page_address() -> str:
     """`http://<host>:<port>` of the pages, without a slash at the end."""
     return settings.PUBLIC_URL or f"http://{_own_host()}:{settings.PORT}"

@@ -15,6 +15,10 @@ import ifaddr
 from django.core.exceptions import ImproperlyConfigured
 
 MIN_SECRET_KEY_LENGTH = 32
+#: Fewer different characters than Django's own check for production wants are a pattern, not a key.
+MIN_SECRET_KEY_CHARACTERS = 5
+#: What tutorials and images write into their examples; a database's own user name counts as well.
+DEFAULT_PASSWORDS = {"admin", "changeme", "example", "password", "plugcontrol", "postgres", "root", "secret", "test"}
 
 
 class Configuration:
@@ -34,6 +38,13 @@ class Configuration:
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise ImproperlyConfigured(f"{name}_FILE cannot be read: {reason}.") from None
+
+    def debug(self, public_url: str) -> bool:
+        """Whether Django's error pages, with settings and variables on them, are shown: never to the world."""
+        wanted = self.boolean("DEBUG", default=False)
+        if wanted and public_url.startswith("https://"):
+            raise ImproperlyConfigured("DEBUG shows the inside of plugcontrol: it goes with no https:// PUBLIC_URL.")
+        return wanted
 
     def boolean(self, name: str, default: bool) -> bool:
         value = self.text(name).lower()
@@ -62,6 +73,8 @@ class Configuration:
         if given:
             if len(given) < MIN_SECRET_KEY_LENGTH:
                 raise ImproperlyConfigured(f"SECRET_KEY must have at least {MIN_SECRET_KEY_LENGTH} characters.")
+            if given.startswith("django-insecure") or len({*given}) < MIN_SECRET_KEY_CHARACTERS:
+                raise ImproperlyConfigured("SECRET_KEY can be guessed: take what `openssl rand -hex 32` prints.")
             return given
         path = self.data_dir / "secret_key"
         try:
@@ -102,6 +115,9 @@ class Configuration:
             options = dict(database.get("OPTIONS") or {})  # type: ignore[call-overload]
             options.setdefault("connect_timeout", 5)
             database["OPTIONS"] = options
+            password = str(database.get("PASSWORD") or os.getenv("PGPASSWORD", "")).lower()
+            if password and password in DEFAULT_PASSWORDS | {str(database.get("USER")).lower()}:
+                raise ImproperlyConfigured("DATABASE_URL has a password that everybody knows; give that user another.")
         return database
 
     def redis_url(self) -> str:
@@ -120,6 +136,43 @@ class Configuration:
                 )
         return url
 
+    def files_url(self) -> str:
+        """Where chargers fetch and deliver files over HTTP(S), if not where people find the pages."""
+        url = self.text("FILES_URL").rstrip("/")
+        if url:
+            parts = _split("FILES_URL", url)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+                raise ImproperlyConfigured("FILES_URL must be an address such as http://files.example.org:8000.")
+        return url
+
+    def ftp_address(self) -> str:
+        """Host, with a port if it is not 21, at which chargers reach `manage.py serve_ftp`; empty: there is none."""
+        address = self.text("FTP_ADDRESS")
+        if address:
+            parts = _split("FTP_ADDRESS", f"ftp://{address}")
+            if not parts.hostname or parts.path or parts.query or "@" in address:
+                raise ImproperlyConfigured("FTP_ADDRESS must be a host such as 192.168.1.20:2121, without ftp://.")
+        return address
+
+    def port_range(self, name: str, default: str) -> range:
+        value = self.text(name) or default
+        first, _, last = value.partition("-")
+        if first.isdigit() and last.isdigit() and 1024 <= int(first[:6]) <= int(last[:6]) <= 65535:
+            return range(int(first), int(last) + 1)
+        raise ImproperlyConfigured(f"{name} must be a range of ports such as {default}, not {value!r}.")
+
+    def readable_file(self, name: str) -> Path | None:
+        """The path of a file that must be there and readable; None if the variable is empty."""
+        given = self.text(name)
+        if not given:
+            return None
+        path = Path(given)
+        try:
+            with path.open("rb"):
+                return path
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}: {given} cannot be read: {error.strerror}.") from None
+
     def time_zone(self) -> str:
         name = self.text("TIME_ZONE") or "UTC"
         try:
@@ -131,6 +184,8 @@ class Configuration:
     def allowed_hosts(self, public_url: str) -> list[str]:
         """Own names and addresses unless ALLOWED_HOSTS says otherwise. Chargers' sockets never check it."""
         given = self.names("ALLOWED_HOSTS")
+        if "*" in given:
+            raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts that people type; * is none.")
         if given:
             return given
         hosts = {"localhost", "127.0.0.1", "[::1]", socket.gethostname(), socket.getfqdn(), *lan_addresses()}

@@ -14,9 +14,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 _configuration = Configuration(BASE_DIR)
 
 DATA_DIR = _configuration.data_dir
-DEBUG = _configuration.boolean("DEBUG", default=False)
-SECRET_KEY = _configuration.secret_key()
 PUBLIC_URL = _configuration.public_url()
+DEBUG = _configuration.debug(PUBLIC_URL)
+SECRET_KEY = _configuration.secret_key()
 HOST = _configuration.text("HOST") or "0.0.0.0"  # noqa: S104 - chargers come over the network
 PORT = _configuration.number("PORT", 8000, 1, 65535)
 ALLOWED_HOSTS = _configuration.allowed_hosts(PUBLIC_URL)
@@ -31,7 +31,37 @@ REQUIRE_SUBPROTOCOL = _configuration.boolean("REQUIRE_SUBPROTOCOL", default=Fals
 MESSAGE_LOG = _configuration.choice("MESSAGE_LOG", "all", ("all", "errors", "none"))
 MESSAGE_RETENTION_DAYS = _configuration.number("MESSAGE_RETENTION_DAYS", 14, 1, 3650)
 ATTEMPT_RETENTION_DAYS = _configuration.number("ATTEMPT_RETENTION_DAYS", 7, 1, 3650)
+METER_VALUE_DETAIL_DAYS = _configuration.number("METER_VALUE_DETAIL_DAYS", 0, 0, 36500)
 HEARTBEAT_INTERVAL = _configuration.number("HEARTBEAT_INTERVAL", 300, 10, 86400)
+
+# Connections of one address that have not yet said what they want; in each process
+MAX_WAITING_CONNECTIONS = _configuration.number("MAX_WAITING_CONNECTIONS", 2000, 10, 1_000_000)
+# What a charger may send in the long run; more is read later
+STATION_MESSAGES_PER_SECOND = _configuration.number("STATION_MESSAGES_PER_SECOND", 500, 1, 1_000_000)
+
+# Files that go to chargers and come from them
+FILES_URL = _configuration.files_url()
+TRANSFER_HOURS = _configuration.number("TRANSFER_HOURS", 24, 1, 24 * 30)
+MAX_FIRMWARE_MB = _configuration.number("MAX_FIRMWARE_MB", 1024, 1, 100_000)
+MAX_STATION_FILE_MB = _configuration.number("MAX_STATION_FILE_MB", 100, 1, 100_000)
+STATION_FILE_RETENTION_DAYS = _configuration.number("STATION_FILE_RETENTION_DAYS", 90, 1, 3650)
+FTP_ADDRESS = _configuration.ftp_address()
+FTP_PORT = _configuration.number("FTP_PORT", 2121, 1, 65535)
+FTP_PASSIVE_PORTS = _configuration.port_range("FTP_PASSIVE_PORTS", "30000-30019")
+
+# TLS that `serve` ends itself, and certificates of chargers
+TLS_PORT = _configuration.number("TLS_PORT", 8443, 1, 65535)
+TLS_CERTIFICATE = _configuration.readable_file("TLS_CERTIFICATE")
+TLS_KEY = _configuration.readable_file("TLS_KEY")
+TLS_SECOND_CERTIFICATE = _configuration.readable_file("TLS_SECOND_CERTIFICATE")
+TLS_SECOND_KEY = _configuration.readable_file("TLS_SECOND_KEY")
+CLIENT_CERTIFICATE_HEADER = _configuration.text("CLIENT_CERTIFICATE_HEADER").lower()
+OPERATOR_NAME = _configuration.text("OPERATOR_NAME") or "plugcontrol"
+CA_CERTIFICATE = _configuration.readable_file("CA_CERTIFICATE")
+CA_KEY = _configuration.readable_file("CA_KEY")
+CA_KEY_PASSWORD = _configuration.text("CA_KEY_PASSWORD")
+CERTIFICATE_DAYS = _configuration.number("CERTIFICATE_DAYS", 730, 1, 3650)
+CERTIFICATE_RENEWAL_DAYS = _configuration.number("CERTIFICATE_RENEWAL_DAYS", 30, 1, 365)
 
 # Whether `serve` runs jobs too; where workers do, chargers have its processor to themselves
 RUN_JOBS = _configuration.boolean("RUN_JOBS", default=True)
@@ -46,6 +76,9 @@ INSTALLED_APPS = [
     "plugcontrol",
     "stations",
     "transactions",
+    "transfers",
+    "certificates",
+    "charging_profiles",
     "jobs",
     "people",
     "screens",
@@ -53,6 +86,9 @@ INSTALLED_APPS = [
     "api",
     "channels",
     "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "csp",
     "django_htmx",
     "auditlog",
@@ -72,15 +108,18 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "plugcontrol.health.HealthMiddleware",  # first: any Host, no redirect, no session
+    "plugcontrol.request_ids.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "plugcontrol.static_files.StaticFilesMiddleware",
     "csp.middleware.CSPMiddleware",
+    "plugcontrol.database_places.DatabasePlacesMiddleware",  # before the first that asks the database
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "people.middleware.AccessMiddleware",
+    "screens.account.guard.SecondFactorMiddleware",
     "people.middleware.ActivityMiddleware",
     "people.middleware.PreferencesMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -142,7 +181,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "people.passwords.EasyPasswordValidator"},
 ]
+REQUIRE_SECOND_FACTOR = _configuration.choice("REQUIRE_SECOND_FACTOR", "off", ("off", "staff"))
+OTP_TOTP_ISSUER = OPERATOR_NAME  # what an authenticator app shows above the code
 LOGIN_URL = "screens:login"
 LOGIN_REDIRECT_URL = "/"
 SESSION_COOKIE_AGE = 8 * 3600
@@ -154,12 +196,14 @@ AXES_IPWARE_META_PRECEDENCE_ORDER = ["REMOTE_ADDR"]  # uvicorn has put a trusted
 AXES_LOCKOUT_TEMPLATE = "screens/account/locked.html"
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["code"]  # beside the password
 
-# The line: an https PUBLIC_URL means that a proxy ends TLS in front of us.
+# The line: an https PUBLIC_URL means that people come over TLS, which a proxy ends in front of us, or we ourselves.
 _https = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_SSL_REDIRECT = _https
+SECURE_SSL_HOST = PUBLIC_URL.removeprefix("https://") if _https else None  # with its port: ours differs from PORT
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https
@@ -274,16 +318,21 @@ LOGGING: dict[str, Any] = {
             ],
         }
     },
+    "filters": {"of_input": {"()": "plugcontrol.log_lines.InputIsNoFault"}},
     "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}},
     "root": {"handlers": ["stdout"], "level": "WARNING"},
     "loggers": {
         name: {"level": LOG_LEVEL}
-        for name in ("plugcontrol", "stations", "transactions", "ocpp_gateway", "api", "jobs", "screens")
+        for name in (
+            *("plugcontrol", "stations", "transactions", "transfers", "certificates", "charging_profiles"),
+            *("ocpp_gateway", "api", "jobs", "screens"),
+        )
     }
     # a traceback a second while Redis is away; the gateway says so itself, in a line
     | {
         "channels_redis": {"level": "CRITICAL"},
         "django.request": {"level": "ERROR"},
-        "django.security.DisallowedHost": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "ERROR", "filters": ["of_input"]},
+        "uvicorn.error": {"filters": ["of_input"]},
     },
 }

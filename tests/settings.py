@@ -3,7 +3,11 @@
 import os
 import tempfile
 
-for _name in ("PUBLIC_URL", "ALLOWED_HOSTS", "SECRET_KEY", "UNKNOWN_CHARGE_POINTS", "UNKNOWN_ID_TAGS", "MESSAGE_LOG"):
+for _name in (
+    *("PUBLIC_URL", "ALLOWED_HOSTS", "SECRET_KEY", "UNKNOWN_CHARGE_POINTS", "UNKNOWN_ID_TAGS", "MESSAGE_LOG"),
+    "REQUIRE_SECOND_FACTOR",
+    *("FILES_URL", "FTP_ADDRESS", "TLS_CERTIFICATE", "TLS_KEY", "CA_CERTIFICATE", "CA_KEY", "CA_KEY_PASSWORD"),
+):
     os.environ.pop(_name, None)
 os.environ["ENV_FILE"] = os.devnull  # a developer's .env is for his server; servers that tests start inherit this
 os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="plugcontrol-tests-")

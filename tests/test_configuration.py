@@ -11,29 +11,24 @@ from pathlib import Path
 
 import pytest
 
+from . import warm
+
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parent.parent
-LONG_KEY = "k3y-" * 12
+LONG_KEY = "k3y-for-tests-" * 4
 
 
 def manage(data_dir: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """`manage.py …` in an environment of its own."""
     own = {"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, "DATA_DIR": str(data_dir), "PYTHONUTF8": "1"}
-    return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=ROOT,
-        env=own | variables,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return warm.manage(arguments, own | variables)
 
 
 def settings(data_dir: Path, *names: str, **variables: str) -> dict[str, object]:
     """Values of settings as a server started with these variables has them."""
-    code = (
-        f"import json; from django.conf import settings as s; print(json.dumps({{n: getattr(s, n) for n in {names}}}))"
-    )
+    values_of = f"{{n: getattr(s, n) for n in {names}}}"
+    code = f"import json; from django.conf import settings as s; print(json.dumps({values_of}))"
     result = manage(data_dir, "shell", "--no-imports", "-c", code, **variables)
     assert result.returncode == 0, result.stderr
     values: dict[str, object] = json.loads(result.stdout)
@@ -53,7 +48,27 @@ def settings(data_dir: Path, *names: str, **variables: str) -> dict[str, object]
         ("MESSAGE_LOG", "some"),
         ("MESSAGE_RETENTION_DAYS", "0"),
         ("ATTEMPT_RETENTION_DAYS", "-1"),
+        ("METER_VALUE_DETAIL_DAYS", "-1"),
         ("HEARTBEAT_INTERVAL", "9"),
+        ("FILES_URL", "ftp://files.example.org"),
+        ("FILES_URL", "files.example.org"),
+        ("TRANSFER_HOURS", "0"),
+        ("MAX_FIRMWARE_MB", "much"),
+        ("MAX_STATION_FILE_MB", "0"),
+        ("STATION_FILE_RETENTION_DAYS", "0"),
+        ("FTP_ADDRESS", "ftp://192.168.1.20"),
+        ("FTP_ADDRESS", "user@192.168.1.20"),
+        ("FTP_PORT", "0"),
+        ("FTP_PASSIVE_PORTS", "30000"),
+        ("FTP_PASSIVE_PORTS", "30019-30000"),
+        ("FTP_PASSIVE_PORTS", "80-90"),
+        ("TLS_PORT", "0"),
+        ("TLS_CERTIFICATE", "/nowhere/certificate.pem"),
+        ("TLS_KEY", "/nowhere/key.pem"),
+        ("CA_CERTIFICATE", "/nowhere/ca.pem"),
+        ("CA_KEY", "/"),
+        ("CERTIFICATE_DAYS", "0"),
+        ("CERTIFICATE_RENEWAL_DAYS", "0"),
         ("LOG_LEVEL", "LOUD"),
         ("LOG_FORMAT", "xml"),
         ("LANGUAGE_CODE", "tlh"),
@@ -70,6 +85,11 @@ def settings(data_dir: Path, *names: str, **variables: str) -> dict[str, object]
         ("PUBLIC_URL", "https://charge.example.org:99999"),
         ("CSRF_TRUSTED_ORIGINS", "charge.example.org"),
         ("SECRET_KEY", "short"),
+        ("SECRET_KEY", "abcd" * 16),
+        ("SECRET_KEY", "django-insecure-0123456789abcdefghijklmnopqrstuvwxyz"),
+        ("ALLOWED_HOSTS", "charge.example.org,*"),
+        ("DATABASE_URL", "postgresql://plugcontrol:plugcontrol@db/plugcontrol"),
+        ("DATABASE_URL", "postgresql://plugcontrol:Postgres@10.0.0.5/plugcontrol"),
         ("SECRET_KEY_FILE", "/nowhere/secret_key"),
         ("DATABASE_URL_FILE", "/nowhere/database_url"),
         ("DATA_DIR", "/proc/nowhere"),
@@ -84,8 +104,27 @@ def test_a_wrong_value_stops_the_start_with_one_sentence(tmp_path: Path, name: s
     assert name in result.stderr
 
 
+def test_djangos_error_pages_are_not_shown_to_the_world(tmp_path: Path) -> None:
+    result = manage(tmp_path, "check", DEBUG="1", PUBLIC_URL="https://charge.example.org")
+
+    assert result.returncode != 0
+    assert re.fullmatch(r"plugcontrol cannot start: DEBUG[^\n]+\.\n", result.stderr)
+
+
+def test_a_default_password_in_pgpassword_is_one_too(tmp_path: Path) -> None:
+    url = "postgresql://plugcontrol@db/plugcontrol"
+    result = manage(tmp_path, "check", DATABASE_URL=url, PGPASSWORD="plugcontrol")
+
+    assert result.returncode != 0
+    assert re.fullmatch(r"plugcontrol cannot start: DATABASE_URL[^\n]+\.\n", result.stderr)
+    assert manage(tmp_path, "check", DATABASE_URL=url, PGPASSWORD="9f2c64d1e0").returncode == 0
+
+
 def test_nothing_needs_to_be_set(tmp_path: Path) -> None:
-    result = manage(tmp_path, "check")
+    """As a shell runs it, for once from the very beginning."""
+    own = {"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, "DATA_DIR": str(tmp_path)}
+    command = [sys.executable, "manage.py", "check"]
+    result = subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True, check=False)
 
     assert (result.returncode, result.stderr) == (0, "")
 
@@ -146,6 +185,12 @@ def test_an_https_public_url_makes_the_line_secure(tmp_path: Path) -> None:
     assert values["CSRF_TRUSTED_ORIGINS"] == ["https://charge.example.org"]
 
 
+def test_http_is_redirected_to_the_port_that_speaks_tls(tmp_path: Path) -> None:
+    values = settings(tmp_path, "SECURE_SSL_HOST", PUBLIC_URL="https://charge.example.org:8443")
+
+    assert values == {"SECURE_SSL_HOST": "charge.example.org:8443"}
+
+
 def test_without_it_people_in_the_network_can_log_in_over_http(tmp_path: Path) -> None:
     assert not any(settings(tmp_path, *_SECURITY).values())
 
@@ -158,7 +203,7 @@ def test_production_settings_pass_djangos_own_checks(tmp_path: Path) -> None:
 
 def test_the_example_lists_every_variable_that_is_read() -> None:
     listed = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    compose_only = {"POSTGRES_PASSWORD"}
+    compose_only = {"POSTGRES_PASSWORD", "TLS_FOLDER"}
     files = {name for name in listed if name.endswith("_FILE")}
 
     assert listed - compose_only - files == _variables_read()
@@ -170,7 +215,7 @@ def _variables_read() -> set[str]:
         ROOT / "plugcontrol" / name for name in ("settings.py", "configuration.py", "management/commands/prepare.py")
     )
     reads = re.compile(
-        r"(?:_configuration|self)\.(?:env\.str|text|boolean|number|choice|names)\(\s*\"([A-Z_]+)\""
+        r"(?:_configuration|self)\.(?:env\.str|text|boolean|number|choice|names|port_range|readable_file)\(\s*\"([A-Z_]+)\""
         r"|os\.environ\.get\(\"([A-Z_]+)\""
     )
     found = {first or second for source in sources for first, second in reads.findall(source.read_text())}
