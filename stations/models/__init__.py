@@ -16,6 +16,7 @@ from .charge_point import (
 from .command import OPEN_STATUSES, Command, CommandBatch, CommandSource, CommandStatus, EffectStatus
 from .connection_attempt import ConnectionAttempt
 from .gateway_process import GatewayProcess
+from .line_swap import LineSwap
 from .message import Message
 from .provisioning import RecipeKey, RecipeRun, TemplateKey
 from .security_change import SecurityChange
@@ -37,6 +38,7 @@ __all__ = [
     "CredentialKind",
     "EffectStatus",
     "GatewayProcess",
+    "LineSwap",
     "Message",
     "ProgressReport",
     "RecipeChoice",

@@ -9,7 +9,7 @@ from django.db.models.functions import Upper
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .gateway_process import DEAD_AFTER, GatewayProcess
+from .gateway_process import GatewayProcess, alive_since
 from .site import Site
 
 
@@ -47,6 +47,7 @@ class SecurityProfile(models.IntegerChoices):
     NONE = 0, _("0: no password")
     PASSWORD = 1, _("1: password")
     TLS = 2, _("2: password and TLS")
+    CERTIFICATE = 3, _("3: certificate and TLS")
 
 
 class RecipeMode(models.TextChoices):
@@ -57,14 +58,22 @@ class RecipeMode(models.TextChoices):
     OFF = "off", _("never")
 
 
+def _capitals(identity: str) -> str | Upper:
+    """As the database writes them, which has its own idea of them beyond ASCII, and in Turkish of the i as well.
+
+    Of the rest we know: Django need not compile a function for each station of a storm.
+    """
+    return identity.upper() if identity.isascii() and "i" not in identity else Upper(models.Value(identity))
+
+
 class ChargePointQuerySet(models.QuerySet["ChargePoint"]):
-    def with_identity(self, identity: str) -> ChargePointQuerySet:
-        """Identities are compared without regard to case; at most one row matches."""
-        return self.filter(identity__upper=Upper(models.Value(identity)))
+    def with_identity(self, *identities: str) -> ChargePointQuerySet:
+        """Identities are compared without regard to case; at most one row matches each."""
+        return self.filter(identity__upper__in=[_capitals(name) for name in identities])
 
     def online(self) -> ChargePointQuerySet:
         """Stations whose socket is held by a process that is alive."""
-        return self.exclude(connection="").filter(gateway__beat_at__gt=timezone.now() - DEAD_AFTER)
+        return self.exclude(connection="").filter(gateway__beat_at__gt=alive_since())
 
     def waiting(self) -> ChargePointQuerySet:
         """Stations that wait for an operator's approval."""
@@ -124,6 +133,11 @@ class ChargePoint(models.Model):
         default=False,
         help_text=_("Apply the OCPP schemas literally and require the ocpp1.6 subprotocol. For certification tests."),
     )
+    no_close_frame = models.BooleanField(
+        _("end its line without a Close frame"),
+        default=False,
+        help_text=_("For a charger that stays away after the server has restarted: some take a Close for good."),
+    )
 
     # Configuration: what was read, and whether somebody set it by hand
     recipe_mode = models.CharField(
@@ -181,12 +195,14 @@ class ChargePoint(models.Model):
     @property
     def is_online(self) -> bool:
         """Whether a living process holds the station's socket; follows `gateway`, so select it along."""
-        return bool(self.connection) and self.gateway is not None and self.gateway.beat_at > timezone.now() - DEAD_AFTER
+        return bool(self.connection) and self.gateway is not None and self.gateway.beat_at > alive_since()
 
     #: Filled by `services.find_charge_point` for a handshake: credentials that are valid beside the present one, as
-    #: (kind, hash), and whether a change of the password or the security profile is under way at all.
+    #: (kind, hash), whether a change of the password or the security profile is under way at all, and the highest
+    #: profile that one of them leads to.
     pending_credentials: tuple[tuple[str, str], ...] = ()
     is_changing_security: bool = False
+    wanted_security_profile: int = 0
 
     @property
     def was_accepted(self) -> bool:

@@ -1,22 +1,29 @@
 """The processes that hold charge points' sockets."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from stations.wall_clock import patient_now
 
 BEAT_INTERVAL_S = 10
 #: A process that missed two beats is taken for dead, and so are the sockets it held.
 DEAD_AFTER = timedelta(seconds=30)
 
 
+def alive_since() -> datetime:
+    """Whoever has beaten after this moment is alive; a clock that was set kills nobody."""
+    return patient_now() - DEAD_AFTER
+
+
 class GatewayProcessQuerySet(models.QuerySet["GatewayProcess"]):
     def alive(self) -> "GatewayProcessQuerySet":
-        return self.filter(beat_at__gt=timezone.now() - DEAD_AFTER)
+        return self.filter(beat_at__gt=alive_since())
 
     def dead(self) -> "GatewayProcessQuerySet":
-        return self.filter(beat_at__lte=timezone.now() - DEAD_AFTER)
+        return self.filter(beat_at__lte=alive_since())
 
 
 class GatewayProcess(models.Model):

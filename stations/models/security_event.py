@@ -8,6 +8,10 @@ from .charge_point import ChargePoint
 
 #: Our own: a station came back with a lower security profile and was refused.
 PROFILE_DOWNGRADE = "SecurityProfileDowngrade"
+#: Our own: two places take the station's line from each other (see `stations.takeovers`).
+LINE_CONTESTED = "LineContested"
+#: Our own: one unknown tag after the other is held to its reader, or somebody pretends that they are.
+TAGS_TRIED = "UnknownTagsTried"
 #: Events the white paper marks critical (its appendix), and our own; they deserve a person's eye.
 CRITICAL_TYPES = frozenset(
     {
@@ -19,6 +23,8 @@ CRITICAL_TYPES = frozenset(
         "MemoryExhaustion",
         "TamperDetectionActivated",
         PROFILE_DOWNGRADE,
+        LINE_CONTESTED,
+        TAGS_TRIED,
     }
 )
 
