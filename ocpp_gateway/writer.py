@@ -275,7 +275,7 @@ def _run(batch: list[Job[Any]], memory: dict[str, Any]) -> list[_Outcome]:
     names = [job.names for job in batch if job.names is not None]
     with transaction.atomic(durable=True), write_batch(names, memory):
         outcomes: list[_Outcome] = [(job, job.run(), None) for job in batch]
-    changes.note_committed(changes.station(name.station) for name in names)
+    changes.note_committed(changes.station(name.station) for name in names if name.station)
     return outcomes
 
 

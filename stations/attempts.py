@@ -25,6 +25,20 @@ FIXES = {
         "Set the charger's address to wss://… again, or lower its minimum security profile here. If nobody changed the "
         "charger, somebody may listen in: change its password."
     ),
+    _Reason.TLS_FAILED: _(
+        "If the charger does not trust this server, install this server's root certificate in it and check its clock. "
+        "It needs TLS 1.2 or newer; chargers without TLS use the address with ws://."
+    ),
+    _Reason.BAD_CERTIFICATE: _("Give the charger a new certificate, and check the clocks of charger and server."),
+    _Reason.NO_CERTIFICATE: _(
+        "Give the charger a certificate, or lower its minimum security profile here until it has one."
+    ),
+    _Reason.WRONG_CERTIFICATE: _(
+        "Check the charger's id in its address, and its serial number here: the certificate has to name one of them."
+    ),
+    _Reason.REVOKED_CERTIFICATE: _(
+        "If the charger is yours and safe, lower its minimum security profile here and give it a new certificate."
+    ),
     _Reason.SUBPROTOCOL: _("Set the charger's protocol to OCPP 1.6 JSON."),
     _Reason.NO_SUBPROTOCOL: _("Set the charger's protocol to OCPP 1.6 JSON, or switch off “strict” for this charger."),
     _Reason.TOO_MANY_FAILURES: _("Correct the id or password in the charger, then wait a minute."),

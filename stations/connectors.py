@@ -28,9 +28,11 @@ def statuses_of(charge_point_id: int) -> dict[int, str]:
 
 
 def _known_in(batch: write_batch.WriteBatch, charge_point_id: int) -> dict[tuple[int, int], Connector]:
-    others = {names.station for names in batch.names if names.action == "StatusNotification"}
-    known: dict[tuple[int, int], Connector]
-    known = batch.shared("stations.connectors", lambda: _connectors_of({charge_point_id, *others}))
+    def of_all() -> dict[tuple[int, int], Connector]:
+        others = {names.station for names in batch.names if names.action == "StatusNotification"}
+        return _connectors_of({charge_point_id, *others})
+
+    known: dict[tuple[int, int], Connector] = batch.shared("stations.connectors", of_all)
     return known
 
 

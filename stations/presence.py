@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection as database
 from django.db.models import QuerySet
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from . import bell, changes
+from . import bell, bulk, changes, write_batch
 from .models import ChargePoint, GatewayProcess
+from .models.gateway_process import alive_since
 
 SETTLE_TIME = timedelta(seconds=10)
 FORGET_DEAD_PROCESSES_AFTER = timedelta(hours=1)
@@ -34,34 +35,59 @@ class Line:
     raises_minimum: bool = True
 
 
-def connect(charge_point_id: int, line: Line, *, at: datetime) -> None:
+def connect(charge_point_id: int, line: Line, *, at: datetime) -> str:
     """Make `line` the station's; the newest authenticated socket wins and the process that held the old one is told.
+
+    Returns the address of an older line that was still open; nothing where there was none.
 
     The station may not come back with a lower security profile (white paper A05), so its minimum rises with the line.
     Raises ChargePoint.DoesNotExist if the station was deleted since its handshake began.
     """
-    # no_key: a key lock would wait for every transaction that has stored something of the station's
-    stations = ChargePoint.objects.select_for_update(of=("self",), no_key=True)
-    station = stations.select_related("gateway").get(pk=charge_point_id)
+    station = _locked(charge_point_id)
+    former_address = ""
     if station.connection and station.gateway is not None:
+        if station.gateway.beat_at > alive_since():
+            former_address = station.remote_address
         bell.ring(
             station.gateway.channel,
             {"type": "socket.replaced", "station": station.pk, "connection": station.connection},
         )
-    minimum = station.minimum_security_profile
-    # an UPDATE of our own: `save()` would read the row again for the history of what people change
-    ChargePoint.objects.filter(pk=station.pk).update(
-        gateway=line.gateway_id,
-        connection=line.connection,
-        protocol=line.protocol,
-        remote_address=line.remote_address,
-        subprotocol_missing=line.subprotocol_missing,
-        security_profile=line.security_profile,
-        minimum_security_profile=max(minimum, line.security_profile) if line.raises_minimum else minimum,
-        connected_at=at,
-        last_seen_at=at,
-    )
+    # of our own, not `save()`, which would read the row again for the history of what people change
+    row = {
+        "gateway_id": line.gateway_id,
+        "connection": line.connection,
+        "protocol": line.protocol,
+        "remote_address": line.remote_address,
+        "subprotocol_missing": line.subprotocol_missing,
+        "security_profile": line.security_profile,
+        "connected_at": at,
+        "last_seen_at": at,
+    }
+    bulk.update_now(ChargePoint, station.pk, row)
+    if line.raises_minimum and line.security_profile > station.minimum_security_profile:
+        # Greatest: others of this batch may have raised it since the row was read
+        raised = Greatest("minimum_security_profile", line.security_profile)
+        ChargePoint.objects.filter(pk=station.pk).update(minimum_security_profile=raised)
     changes.note(changes.station(station.pk))
+    return former_address
+
+
+def _locked(charge_point_id: int) -> ChargePoint:
+    """The station's row as it was before, locked with those of all that come in this write batch."""
+    with write_batch.joined_batch() as batch:
+        coming = batch.read_once("stations.coming", write_batch.CONNECT, charge_point_id, _lock)
+        # taken out: a second line of the station must find what the first one wrote
+        station = coming.pop(charge_point_id, None) or _lock({charge_point_id}).get(charge_point_id)
+    if station is None:
+        raise ChargePoint.DoesNotExist
+    return station
+
+
+def _lock(stations: set[int]) -> dict[int, ChargePoint]:
+    # no_key: a key lock would wait for every transaction that has stored something of the station's
+    rows = ChargePoint.objects.select_for_update(of=("self",), no_key=True).select_related("gateway")
+    # one order everywhere, so that two processes cannot deadlock
+    return {row.pk: row for row in rows.filter(pk__in=stations).order_by("pk")}
 
 
 def disconnect(charge_point_id: int, connection: str, *, at: datetime) -> bool:
@@ -72,19 +98,31 @@ def disconnect(charge_point_id: int, connection: str, *, at: datetime) -> bool:
     return ended == 1
 
 
-def reconcile(process_id: int, held: Mapping[int, str], *, at: datetime) -> list[dict[str, Any]]:
-    """Bring rows in line with the sockets a process really holds, and return the rows of those it thinks it holds.
-
-    A row that still names this process for a socket that is gone is released; one that lost its socket to another
-    process's sweep while the database was away gets it back. Rows say pk, connection, registration_status,
-    accepted_at, archived_at, strict.
-    """
+def release_strays(process_id: int, held: Mapping[int, str], *, at: datetime) -> None:
+    """Release rows that still name a process for a socket that is gone; `held` is all that it holds."""
     settled = at - SETTLE_TIME  # a handshake stores its row before its socket is counted
-    mine = ChargePoint.objects.filter(gateway_id=process_id)
-    for pk, connection in mine.filter(connected_at__lt=settled).values_list("pk", "connection"):
+    mine = ChargePoint.objects.filter(gateway_id=process_id, connected_at__lt=settled)
+    for pk, connection in mine.values_list("pk", "connection"):
         if held.get(pk) != connection:
             disconnect(pk, connection, at=at)
-    names = ("pk", "gateway_id", "connection", "registration_status", "accepted_at", "archived_at", "strict")
+
+
+def reconcile(process_id: int, held: Mapping[int, str]) -> list[dict[str, Any]]:
+    """Bring rows in line with sockets that a process really holds, and return them.
+
+    One that lost its socket to another process's sweep while the database was away gets it back. Rows say pk,
+    connection, registration_status, accepted_at, archived_at, strict, no_close_frame.
+    """
+    names = (
+        "pk",
+        "gateway_id",
+        "connection",
+        "registration_status",
+        "accepted_at",
+        "archived_at",
+        "strict",
+        "no_close_frame",
+    )
     rows: list[dict[str, Any]] = [dict(row) for row in ChargePoint.objects.filter(pk__in=held).values(*names)]
     for row in rows:
         if not row["connection"] or (row["connection"] == held[row["pk"]] and row["gateway_id"] != process_id):
@@ -96,16 +134,13 @@ def reconcile(process_id: int, held: Mapping[int, str], *, at: datetime) -> list
     return rows
 
 
-def touch(seen: Mapping[int, datetime]) -> None:
+def touch(seen: Sequence[tuple[int, datetime]]) -> None:
     """Remember when stations were last heard, many at once."""
-    table = database.ops.quote_name(ChargePoint._meta.db_table)
-    field = ChargePoint._meta.get_field("last_seen_at")
-    with database.cursor() as cursor:
-        cursor.executemany(
-            f"UPDATE {table} SET last_seen_at = %s WHERE id = %s",  # noqa: S608 - a table's name
-            # in one order everywhere, so that two processes cannot deadlock
-            [[field.get_db_prep_save(at, database), pk] for pk, at in sorted(seen.items())],
-        )
+    rows = [{"id": pk, "last_seen_at": at} for pk, at in seen]
+    # one order everywhere, so that two processes cannot deadlock; the UPDATE has its plan's
+    heard = ChargePoint.objects.select_for_update(no_key=True).filter(pk__in=[pk for pk, _ in seen]).order_by("pk")
+    list(heard.values_list("pk", flat=True))
+    bulk.run([bulk.update(ChargePoint, ("last_seen_at",), rows)])
 
 
 def start_process(channel: str) -> GatewayProcess:

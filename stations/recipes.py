@@ -85,7 +85,7 @@ def begin(charge_point_id: int, *, at: datetime) -> RecipeRun | None:
     An unfinished run of an earlier boot ends. The same boot again changes nothing.
     """
     with write_batch.joined_batch() as batch:
-        if not batch.shared("stations.has_recipes", StationModel.objects.filter(recipe=RecipeChoice.OWN).exists):
+        if not batch.shared("stations.has_recipes", _is_one_known):
             return None
     station = ChargePoint.objects.get(pk=charge_point_id)
     recipe = recipe_of(station)
@@ -94,6 +94,10 @@ def begin(charge_point_id: int, *, at: datetime) -> RecipeRun | None:
     if recipe is None or station.recipe_runs.filter(booted_at__gt=at - RUNS_WINDOW).count() >= MAX_RUNS:
         return None
     return RecipeRun.objects.get_or_create(charge_point=station, booted_at=at, defaults={"station_model": recipe})[0]
+
+
+def _is_one_known() -> bool:
+    return StationModel.objects.filter(recipe=RecipeChoice.OWN).exists()
 
 
 def _supersede(run: RecipeRun, now: datetime) -> None:

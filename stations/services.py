@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +10,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from . import bell, changes, configuration, effects, recipes, write_batch
+from . import bell, bulk, changes, configuration, effects, recipes, write_batch
 from .commands import SYSTEM, Origin, queue_command
 from .connectors import get_connector
 from .models import (
@@ -25,14 +26,14 @@ from .models import (
     SecurityEvent,
     StatusRecord,
 )
-from .models.charge_point import FORGET_DISCOVERED_AFTER
+from .models.charge_point import FORGET_DISCOVERED_AFTER, ChargePointQuerySet
 from .models.security_event import PROFILE_DOWNGRADE
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 EARLIEST_PLAUSIBLE = datetime(2015, 1, 1, tzinfo=UTC)
 MAX_WAITING = 50
 ATTEMPT_WINDOW = timedelta(minutes=15)
-PRUNE_CHUNK = 5000
+PRUNE_CHUNK, PRUNE_S = 5000, 0.5
 
 
 def is_clock_suspect(reported_at: datetime, received_at: datetime) -> bool:
@@ -43,18 +44,39 @@ def is_clock_suspect(reported_at: datetime, received_at: datetime) -> bool:
 def find_charge_point(identity: str) -> ChargePoint | None:
     """The station an address names; identities differ in more than case.
 
-    It knows which other credentials let it in while its password changes: `pending_credentials`.
+    It knows which other credentials let it in while its password changes, `pending_credentials`, and which profile it
+    was told to come back with, `wanted_security_profile`.
     """
-    changing = SecurityChange.objects.filter(charge_point=OuterRef("pk"), ended_at=None)
-    known = {"is_changing_security": Exists(changing)}
-    station = ChargePoint.objects.with_identity(identity).annotate(**known).first()
+    station = _calling(identity)
     if station is not None and station.is_changing_security:
         # what never left is nobody's but its author's: a station cannot have it
-        keys = station.security_changes.filter(
-            ended_at=None, kind=SecurityChange.Kind.KEY, command__sent_at__isnull=False
-        )
+        sent = station.security_changes.filter(ended_at=None, command__sent_at__isnull=False)
+        keys = sent.filter(kind=SecurityChange.Kind.KEY)
         station.pending_credentials = tuple(keys.values_list("credential_kind", "credential_hash"))
+        profiles = sent.filter(kind=SecurityChange.Kind.PROFILE).values_list("security_profile", flat=True)
+        station.wanted_security_profile = max((profile or 0 for profile in profiles), default=0)
     return station
+
+
+def _calling(identity: str) -> ChargePoint | None:
+    """One query for all the handshakes of a write batch: after an outage everybody comes at once."""
+    with write_batch.joined_batch() as batch:
+        called = (names.identity for names in batch.names if names.identity.isascii() and names.identity)
+        stations: dict[str, ChargePoint] = batch.shared("stations.called", lambda: _by_identity(list(called)))
+        # taken out: two sockets of a station must not share an instance
+        station = stations.pop(identity.upper(), None)
+    return station or _with_changes().with_identity(identity).first()
+
+
+def _by_identity(identities: list[str]) -> dict[str, ChargePoint]:
+    stations = _with_changes().with_identity(*identities) if identities else ()
+    return {station.identity.upper(): station for station in stations}
+
+
+def _with_changes() -> ChargePointQuerySet:
+    changing = SecurityChange.objects.filter(charge_point=OuterRef("pk"), ended_at=None)
+    known = {"is_changing_security": Exists(changing)}
+    return ChargePoint.objects.annotate(**known)
 
 
 def find_or_admit(identity: str, *, may_enter: bool, accept: bool) -> tuple[ChargePoint | None, bool]:
@@ -90,16 +112,18 @@ def register_boot(charge_point: ChargePoint, *, at: datetime, **boot: str | None
     `boot` holds vendor, model, serial_number, box_serial_number, firmware_version, iccid, imsi, meter_type and
     meter_serial_number; None leaves a field empty. A boot ends no transaction: the stop may still come (§4.10).
     """
-    values = {name: value or "" for name, value in boot.items()}
-    ChargePoint.objects.filter(pk=charge_point.pk).update(booted_at=at, last_seen_at=at, **values)
-    station = ChargePoint.objects.only("registration_status", "accepted_at").get(pk=charge_point.pk)
-    if station.registration_status == RegistrationStatus.ACCEPTED and station.accepted_at is None:
+    row = {"booted_at": at, "last_seen_at": at, **{name: value or "" for name, value in boot.items()}}
+    stored = bulk.update_now(ChargePoint, charge_point.pk, row, returning=("registration_status", "accepted_at"))
+    if stored is None:
+        raise ChargePoint.DoesNotExist
+    status, accepted_at = RegistrationStatus(stored[0]), stored[1]
+    if status == RegistrationStatus.ACCEPTED and accepted_at is None:
         ChargePoint.objects.filter(pk=charge_point.pk, accepted_at=None).update(accepted_at=at)
     effects.saw(charge_point.pk, "boot")
     configuration.record_boot(charge_point.pk)
-    if station.registration_status == RegistrationStatus.ACCEPTED:
+    if status == RegistrationStatus.ACCEPTED:
         recipes.begin(charge_point.pk, at=at)
-    return RegistrationStatus(station.registration_status)
+    return status
 
 
 def record_status(
@@ -290,11 +314,17 @@ def forget_discovered(now: datetime) -> int:
         transactions=None,
         security_events=None,
         orphaned_stops=None,
+        transfers=None,
+        firmware_updates=None,
+        charging_profiles=None,
+        certificates=None,
+        security_upgrades=None,
     )
     forgotten = 0
     for stranger in strangers[:PRUNE_CHUNK]:
         with transaction.atomic():
             Message.objects.filter(charge_point=stranger).delete()
+            stranger.signing_requests.all().delete()
             stranger.commands.all().delete()
             stranger.connectors.all().delete()
             changes.note(changes.station(stranger.pk))
@@ -307,12 +337,15 @@ def prune_attempts(before: datetime) -> int:
 
 
 def prune_messages(before: datetime) -> int:
-    """Delete log rows older than `before`, oldest keys first, in small bites so that the writer never waits long."""
-    deleted = 0
+    """Delete log rows older than `before`, oldest keys first, in small bites so that the writer never waits long.
+
+    It ends after PRUNE_S, done or not: the clock's other jobs wait for it.
+    """
+    end, deleted = time.monotonic() + PRUNE_S, 0
     while True:
         chunk = list(Message.objects.order_by("pk").values_list("pk", "at")[:PRUNE_CHUNK])
         old = [pk for pk, at in chunk if at < before]
         if old:
             deleted += Message.objects.filter(pk__lte=old[-1], at__lt=before).delete()[0]
-        if len(old) < PRUNE_CHUNK:
+        if len(old) < PRUNE_CHUNK or time.monotonic() > end:
             return deleted

@@ -6,15 +6,17 @@ difference: outside a batch `insert`, `change` and `increment` write at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from django.db import transaction
 from django.db.models import Model
 
 from . import bulk
+
+T = TypeVar("T")
 
 _current: ContextVar[WriteBatch | None] = ContextVar("write_batch", default=None)
 
@@ -24,12 +26,28 @@ class Stale(Exception):
 
 
 class Names(NamedTuple):
-    """What one message names, so that a service may fetch for all messages of a batch at once."""
+    """What one message names, so that a service may fetch for all messages of a batch at once.
+
+    A handshake names an `identity` before its station is known (0), and then the station with the action CONNECT.
+    """
 
     station: int
     action: str = ""
     transaction_id: int | None = None
     id_tag: str | None = None
+    identity: str = ""
+
+
+#: The action of a handshake that was let in.
+CONNECT = "connect"
+
+
+class _Missing(NamedTuple):
+    """Rows to insert unless they exist, and what to do if some do."""
+
+    model: type[Model]
+    rows: Sequence[bulk.Row]
+    merge: Callable[[], None]
 
 
 class WriteBatch:
@@ -42,6 +60,7 @@ class WriteBatch:
     def __init__(self, names: Iterable[Names] = (), memory: dict[str, Any] | None = None) -> None:
         self.names = tuple(names)
         self.memory = memory
+        self._missing: list[_Missing] = []
         self._new: dict[type[Model], list[bulk.Row]] = {}
         self._changed: dict[tuple[type[Model], Any], tuple[Model, set[str]]] = {}
         self._expected: dict[tuple[type[Model], Any], bulk.Row] = {}
@@ -50,6 +69,20 @@ class WriteBatch:
         ] = {}
         self._shared: dict[str, Any] = {}
         self._before_flush: dict[str, Callable[[], None]] = {}
+
+    def read_once(self, key: str, action: str, station: int, read: Callable[[set[int]], T]) -> T:
+        """What `read` returns for all stations that a message of this action names, read once per batch.
+
+        For a station that none names it is read alone.
+        """
+        named: set[int] = self.shared(f"stations of {action}", lambda: self._stations_of(action))
+        if station not in named:
+            return read({station})
+        found: T = self.shared(key, lambda: read(named))
+        return found
+
+    def _stations_of(self, action: str) -> set[int]:
+        return {names.station for names in self.names if names.action == action}
 
     def shared(self, key: str, load: Callable[[], Any]) -> Any:
         """What `load` returns, loaded once per batch."""
@@ -63,6 +96,10 @@ class WriteBatch:
 
     def insert(self, model: type[Model], row: bulk.Row) -> None:
         self._new.setdefault(model, []).append(row)
+
+    def insert_missing(self, model: type[Model], rows: Sequence[bulk.Row], merge: Callable[[], None]) -> None:
+        """Insert rows that may exist; if some do, `merge` is called to change them, and what it changes is written."""
+        self._missing.append(_Missing(model, rows, merge))
 
     def change(self, row: Model, *fields: str) -> None:
         known, names = self._changed.setdefault((type(row), row.pk), (row, set()))
@@ -92,16 +129,32 @@ class WriteBatch:
         for hook in self._before_flush.values():
             hook()
         self._before_flush.clear()
-        for model, rows in self._new.items():
-            bulk.insert(model, rows)
-        self._write_changes()
-        for (model, key, amounts), increments in self._increments.items():
+        missing = list(self._missing)
+        writes = [bulk.insert(wanted.model, wanted.rows, skip_existing=True) for wanted in missing]
+        writes += [bulk.insert(model, rows) for model, rows in self._new.items()]
+        changes = list(self._changes())
+        writes += [bulk.update(model, columns, rows, expected) for model, columns, rows, expected in changes]
+        writes += [
             bulk.add_up(model, key, amounts, [increments[values] for values in sorted(increments)])
+            for (model, key, amounts), increments in self._increments.items()
+        ]
+        counts = bulk.run(writes)
+        found = counts[len(missing) + len(self._new) :]
+        for (model, _columns, rows, expected), count in zip(changes, found, strict=False):
+            if expected and count < len(rows):
+                raise Stale(f"some of {len(rows)} rows of {model.__name__}")
         for changed in self._changed:
             self._expected.pop(changed, None)  # it holds, and the row is locked now
-        self._new.clear()
-        self._changed.clear()
-        self._increments.clear()
+        for written in (self._missing, self._new, self._changed, self._increments):
+            written.clear()
+        self._merge([wanted for wanted, count in zip(missing, counts, strict=False) if count < len(wanted.rows)])
+
+    def _merge(self, partly_stored: list[_Missing]) -> None:
+        """Let those who inserted what was there already change it instead."""
+        for wanted in partly_stored:
+            wanted.merge()
+        if partly_stored:
+            self.flush()
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -120,12 +173,15 @@ class WriteBatch:
 
     def _forget(self) -> None:
         """Drop what was read with what was to be written: the instances may have been changed."""
-        for collected in (self._new, self._changed, self._expected, self._increments, self._shared, self._before_flush):
-            collected.clear()
+        for written in (self._missing, self._new, self._changed, self._expected, self._increments):
+            written.clear()
+        for read in (self._shared, self._before_flush):
+            read.clear()
         if self.memory is not None:
             self.memory.clear()
 
-    def _write_changes(self) -> None:
+    def _changes(self) -> Iterator[tuple[type[Model], tuple[str, ...], list[bulk.Row], tuple[str, ...]]]:
+        """Changed rows by table and columns: the model, its columns, the rows, the columns that must be as expected."""
         groups: dict[tuple[type[Model], tuple[str, ...], tuple[str, ...]], list[bulk.Row]] = {}
         for key, (row, names) in self._changed.items():
             columns = tuple(sorted(names))
@@ -134,8 +190,7 @@ class WriteBatch:
             values |= {f"was_{name}": value for name, value in expected.items()}
             groups.setdefault((type(row), columns, tuple(expected)), []).append(values)
         for (model, columns, expected_columns), rows in groups.items():
-            if bulk.update(model, columns, rows, expected_columns) < len(rows) and expected_columns:
-                raise Stale(f"some of {len(rows)} rows of {model.__name__}")
+            yield model, columns, rows, expected_columns
 
 
 @contextmanager
@@ -170,7 +225,7 @@ def insert(model: type[Model], **row: Any) -> None:
     if batch is not None:
         batch.insert(model, row)
     else:
-        bulk.insert(model, [row])
+        bulk.run([bulk.insert(model, [row])])
 
 
 def change(row: Model, *fields: str) -> None:

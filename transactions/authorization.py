@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.utils import timezone
 
-from stations import changes
-from stations.models import ChargePoint
+from stations import changes, services
+from stations.models import ChargePoint, SecurityEvent
+from stations.models.security_event import TAGS_TRIED
 from stations.write_batch import WriteBatch, joined_batch
 
 from .ledger import Ledger
@@ -17,6 +19,10 @@ from .models import AuthorizationStatus, IdTag, IdTagGroup, Transaction, Unknown
 
 #: Distinct unknown tags remembered per station: a reader gone mad must not fill the table.
 MAX_UNKNOWN_ID_TAGS = 500
+#: So many make room at once, those that nobody has held there for the longest time.
+FORGOTTEN_AT_ONCE = 50
+#: Distinct unknown tags at a station within the time: more are no drivers, somebody looks for a tag that is known.
+TRIED, TRIED_WITHIN = 50, timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -56,9 +62,8 @@ def judge(id_tag: str, *, at: datetime) -> Verdict:
 
 def _find(id_tag: str) -> IdTag | None:
     """The tag with a number, whatever its case; those of a whole batch are read at once."""
-    tags = IdTag.objects.select_related("group")
     if not id_tag.isascii():  # only the database knows what it takes for one letter in two cases
-        return tags.with_number(id_tag).first()
+        return IdTag.objects.select_related("group").with_number(id_tag).first()
     with joined_batch() as batch:
         known: dict[str, IdTag | None] = batch.shared("transactions.id_tags", dict)
         number = id_tag.upper()
@@ -67,7 +72,8 @@ def _find(id_tag: str) -> IdTag | None:
                 names.id_tag.upper() for names in batch.names if names.id_tag is not None and names.id_tag.isascii()
             } | {number}
             known.update(dict.fromkeys(numbers - known.keys()))
-            known.update({tag.id_tag.upper(): tag for tag in tags.filter(id_tag__upper__in=numbers)})
+            tags = IdTag.objects.select_related("group").filter(id_tag__upper__in=numbers)
+            known.update({tag.id_tag.upper(): tag for tag in tags})
         return known[number]
 
 
@@ -125,26 +131,59 @@ def _remember_unknown(id_tag: str, charge_point: ChargePoint) -> None:
     if not number:
         return
     with joined_batch() as batch:
-        known = _unknown_at(batch, charge_point)
-        if number in known or len(known) < MAX_UNKNOWN_ID_TAGS:
-            known.add(number)
-            key = {"id_tag": number, "charge_point_id": charge_point.pk}
-            changes.note("tags")
-            batch.increment(UnknownIdTag, key, {"count": 1}, last_at=timezone.now())
+        known, now = _unknown_at(batch, charge_point), timezone.now()
+        if number not in known and len(known) >= MAX_UNKNOWN_ID_TAGS:
+            _forget_oldest(charge_point, known, now)
+        if number not in known and len(known) >= MAX_UNKNOWN_ID_TAGS:
+            return
+        was_tried = number in known and known[number] > now - TRIED_WITHIN
+        known[number] = now
+        key = {"id_tag": number, "charge_point_id": charge_point.pk}
+        changes.note("tags")
+        batch.increment(UnknownIdTag, key, {"count": 1}, last_at=now)
+        if not was_tried:
+            _watch(batch, charge_point, known, now)
 
 
-def _unknown_at(batch: WriteBatch, charge_point: ChargePoint) -> set[str]:
-    """Numbers already remembered at the station; those at all stations of the batch are read at once."""
-    stations = {charge_point.pk, *(names.station for names in batch.names if names.id_tag is not None)}
-    known: dict[int, set[str]] = batch.shared("transactions.unknown_id_tags", lambda: _unknown_of(stations))
+def _watch(batch: WriteBatch, charge_point: ChargePoint, known: Mapping[str, datetime], now: datetime) -> None:
+    """Raise an alarm, once an hour, where too many different tags are tried; what is answered stays the same."""
+    since = now - TRIED_WITHIN
+    count = sum(at > since for at in known.values())
+    told: set[int] = batch.shared("transactions.tags_tried", set)
+    if count < TRIED or charge_point.pk in told:
+        return
+    told.add(charge_point.pk)
+    if not SecurityEvent.objects.filter(charge_point=charge_point, type=TAGS_TRIED, received_at__gt=since).exists():
+        info = f"{count} different unknown tags within an hour"
+        services.record_security_event(charge_point, type=TAGS_TRIED, tech_info=info, occurred_at=now, received_at=now)
+        changes.note(changes.station(charge_point.pk))
+
+
+def _forget_oldest(charge_point: ChargePoint, known: dict[str, datetime], now: datetime) -> None:
+    """Make room for new ones; what was tried within the hour stays, and so does what somebody ignores."""
+    rows = UnknownIdTag.objects.filter(charge_point=charge_point, ignored_at=None, last_at__lt=now - TRIED_WITHIN)
+    oldest = list(rows.order_by("last_at").values_list("id_tag", flat=True)[:FORGOTTEN_AT_ONCE])
+    gone = [number for number in oldest if known.get(number, now) < now - TRIED_WITHIN]
+    UnknownIdTag.objects.filter(charge_point=charge_point, id_tag__in=gone).delete()
+    for number in gone:
+        del known[number]
+
+
+def _unknown_at(batch: WriteBatch, charge_point: ChargePoint) -> dict[str, datetime]:
+    """Numbers already remembered at the station, and when each came last; of a batch's stations all at once."""
+
+    def of_all() -> dict[int, dict[str, datetime]]:
+        return _unknown_of({charge_point.pk, *(names.station for names in batch.names if names.id_tag is not None)})
+
+    known: dict[int, dict[str, datetime]] = batch.shared("transactions.unknown_id_tags", of_all)
     if charge_point.pk not in known:
         known.update(_unknown_of({charge_point.pk}))
     return known[charge_point.pk]
 
 
-def _unknown_of(stations: set[int]) -> dict[int, set[str]]:
-    known: dict[int, set[str]] = {station: set() for station in stations}
+def _unknown_of(stations: set[int]) -> dict[int, dict[str, datetime]]:
+    known: dict[int, dict[str, datetime]] = {station: {} for station in stations}
     rows = UnknownIdTag.objects.filter(charge_point__in=stations).order_by()
-    for station, number in rows.values_list("charge_point_id", "id_tag"):
-        known[station].add(number)
+    for station, number, last_at in rows.values_list("charge_point_id", "id_tag", "last_at"):
+        known[station][number] = last_at
     return known

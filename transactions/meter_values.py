@@ -118,13 +118,17 @@ class _Collected:
         Rows that come twice are rare, so nobody asks for them first: the unique index tells how many are new, and only
         if not all are, what is stored is read. Merging a row into itself changes nothing.
         """
-        rows = [_columns_of(key, row, self.orphans.get(key, "")) for key, row in self.rows.items()]
-        if bulk.insert(MeterValue, rows, skip_existing=True) < len(rows):
-            stored = {_key_of(meter_value): meter_value for meter_value in _stored(list(self.rows))}
-            for key, row in self.rows.items():
-                self._merge(stored[key], row, self.orphans.get(key, ""))
-        self.rows.clear()
-        self.orphans.clear()
+        collected, orphans = self.rows, self.orphans
+        self.rows, self.orphans = {}, {}
+        rows = [_columns_of(key, row, orphans.get(key, "")) for key, row in collected.items()]
+
+        def merge() -> None:
+            stored = {_key_of(meter_value): meter_value for meter_value in _stored(list(collected))}
+            for key, row in collected.items():
+                self._merge(stored[key], row, orphans.get(key, ""))
+
+        if rows:
+            self.batch.insert_missing(MeterValue, rows, merge)
 
     def _merge(self, meter_value: MeterValue, row: Row, orphan_of: str) -> None:
         changed = merge(meter_value, row)

@@ -3,7 +3,12 @@
 from .corrections import attach_stop, close_by_hand
 from .local_lists import report_conflict
 from .meter_values import record_meter_values
-from .reservations import close_unanswered_reservations, end_expired_reservations, end_reservations
+from .reservations import (
+    close_unanswered_reservations,
+    end_at_free_connector,
+    end_expired_reservations,
+    end_reservations,
+)
 from .starts import start_transaction
 from .stops import stop_transaction
 
@@ -11,6 +16,7 @@ __all__ = [
     "attach_stop",
     "close_by_hand",
     "close_unanswered_reservations",
+    "end_at_free_connector",
     "end_expired_reservations",
     "end_reservations",
     "record_meter_values",

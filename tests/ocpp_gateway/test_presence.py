@@ -6,7 +6,11 @@ from datetime import timedelta
 from asgiref.sync import sync_to_async
 from django.db import transaction
 from django.utils import timezone
+from structlog.testing import capture_logs
 
+from ocpp_gateway import registry
+from ocpp_gateway.writer import DatabaseAway
+from plugcontrol.asgi import application
 from stations import presence
 from stations.models import ChargePoint, GatewayProcess
 
@@ -26,6 +30,61 @@ async def test_disconnected_is_offline(cp, stored):
     station = await stored(row)
     assert not station.is_online
     assert station.disconnected_at is not None
+
+
+async def test_gone_before_the_handshake_is_answered(station, stored):
+    """A station that gave up waiting is nobody's fault: nothing is logged as one, and it is not online."""
+    path = f"/ocpp/{station.identity}"
+    scope = {"type": "websocket", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": []}
+    scope |= {"subprotocols": ["ocpp1.6"], "client": ("192.168.1.57", 50000), "scheme": "ws", "extensions": {}}
+    events = iter([{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1006}])
+
+    async def receive():
+        return next(events)
+
+    async def send(message):
+        raise OSError("gone")
+
+    with capture_logs() as logs:
+        await application(scope, receive, send)
+    assert not (await stored(row)).is_online
+    assert [line["event"] for line in logs if line["log_level"] in ("warning", "error")] == []
+
+
+async def test_a_line_that_opened_as_the_database_went_is_not_left_without_answers(cp, gateway, monkeypatch):
+    """Its handshake was stored, but it was not among the lines that were closed when the database went."""
+
+    async def goes_away(job):
+        raise DatabaseAway
+
+    monkeypatch.setattr(gateway.writer, "submit", goes_away)
+    await cp.send([2, "1", "StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Available"}])
+    assert await cp.closes() == 1012
+
+
+async def test_without_a_close_frame_for_stations_that_take_it_for_good(cp, station, gateway, stored):
+    await stored(lambda: ChargePoint.objects.filter(pk=station.pk).update(no_close_frame=True))
+    await gateway._reconcile()
+    await gateway.drain()
+    assert await cp.closes() == 1012
+    assert cp.closed_by["no_close_frame"]  # which our server understands: tests/faults has the wire
+
+
+async def test_a_station_that_leaves_while_we_close_is_no_error(cp, station, gateway, monkeypatch):
+    logged = []
+
+    async def gone(_message):
+        raise OSError("gone")
+
+    monkeypatch.setattr(registry.log, "error", lambda event, **facts: logged.append(event))
+    socket = gateway.sockets[station.pk]
+    monkeypatch.setattr(socket, "base_send", gone)
+    before = set(gateway._tasks)
+    socket.drop("a test")
+    [closing] = gateway._tasks - before
+    await asyncio.wait([closing])
+    await asyncio.sleep(0)  # its failure is logged by a callback
+    assert (closing.exception(), logged) == (None, [])
 
 
 async def test_the_newest_socket_wins(cp, connect, stored):
@@ -134,3 +193,42 @@ async def test_on_shutdown_what_was_read_is_answered_first(cp, gateway, stored):
     await draining
     assert answered == [f"s{n}" for n in range(20)]
     assert cp.close_code == 1012
+
+
+async def test_many_stations_are_looked_at_some_at_a_time(station, connect, gateway, stored, monkeypatch):
+    """A job for two thousand would make everybody wait who wants an answer meanwhile."""
+    monkeypatch.setattr(registry, "STATIONS_AT_ONCE", 2)
+    looked_at, touched = [], []
+    reconcile, touch = presence.reconcile, presence.touch
+    monkeypatch.setattr(presence, "reconcile", lambda pid, held: looked_at.append(len(held)) or reconcile(pid, held))
+    monkeypatch.setattr(presence, "touch", lambda seen: touched.append(len(seen)) or touch(seen))
+    names = [f"MANY{number}" for number in range(5)]
+    await stored(lambda: [ChargePoint.objects.create(identity=name, registration_status="Accepted") for name in names])
+    for name in names:
+        await (await connect(name)).call("Heartbeat")
+    many = ChargePoint.objects.filter(identity__in=names)
+    await stored(lambda: many.update(connection="", gateway=None, last_seen_at=None))
+
+    await gateway._reconcile()
+    await gateway.beat()
+    assert await stored(lambda: many.exclude(connection="").exclude(last_seen_at=None).count()) == 5
+    assert max(looked_at) == max(touched) == 2
+
+
+async def test_a_change_of_one_station_looks_at_that_one(station, connect, gateway, monkeypatch, stored):
+    other = await stored(lambda: ChargePoint.objects.create(identity="OTHER", registration_status="Accepted"))
+    one, _ = await connect(station.identity), await connect(other.identity)
+    looked_at = asyncio.Queue()
+    reconcile = presence.reconcile
+
+    def noted(process_id, held):
+        gateway.loop.call_soon_threadsafe(looked_at.put_nowait, set(held))
+        return reconcile(process_id, held)
+
+    monkeypatch.setattr(presence, "reconcile", noted)
+    await stored(lambda: ChargePoint.objects.filter(pk=station.pk).update(archived_at=timezone.now()))
+    gateway.hear({"type": "station.changed", "station": station.pk})
+    async with asyncio.timeout(5):
+        while await looked_at.get() != {station.pk}:  # the sweep looks at all
+            pass
+    assert await one.closes() == 1000

@@ -1,7 +1,11 @@
 """The verdict on a tag (OCPP 1.6 §3.10, §4.1, §7.2)."""
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from django.utils import timezone
+
+from stations.models import SecurityEvent
 from transactions.authorization import MAX_UNKNOWN_ID_TAGS, authorize
 from transactions.models import IdTag, IdTagGroup, UnknownIdTag
 
@@ -82,6 +86,45 @@ def test_a_reader_gone_mad_does_not_fill_the_table(station, neighbour):
     assert UnknownIdTag.objects.filter(charge_point=station.charge_point).count() == MAX_UNKNOWN_ID_TAGS
     assert UnknownIdTag.objects.get(id_tag="X0").count == 2
     assert UnknownIdTag.objects.filter(charge_point=neighbour.charge_point).count() == 1
+
+
+def test_fifty_unknown_tags_an_hour_are_an_alarm_and_answered_as_ever(station, neighbour):
+    """S17: whoever tries one after the other looks for one that is known."""
+    answers = [status(station, f"X{number % 49}") for number in range(100)]
+    assert not SecurityEvent.objects.exists()
+    with one_batch([station.charge_point]):
+        answers += [status(station, f"Y{number}") for number in range(10)]
+    answers += [status(station, f"Z{number}") for number in range(10)]
+    status(neighbour, "X1")
+    assert set(answers) == {"Invalid"}
+    event = SecurityEvent.objects.get()
+    assert (event.charge_point, event.type, event.is_critical) == (station.charge_point, "UnknownTagsTried", True)
+    assert event.tech_info == "50 different unknown tags within an hour"
+
+
+def test_fifty_unknown_tags_a_day_are_no_alarm(station):
+    for number in range(49):
+        status(station, f"X{number}")
+    UnknownIdTag.objects.update(last_at=timezone.now() - timedelta(hours=2))
+    for number in range(49):
+        status(station, f"Y{number}")
+    assert not SecurityEvent.objects.exists()
+
+
+def test_an_alarm_is_not_missed_where_the_table_is_full(station):
+    """The oldest make room for new ones, but none that somebody ignores."""
+    with one_batch([station.charge_point]):
+        for number in range(MAX_UNKNOWN_ID_TAGS):
+            status(station, f"X{number}")
+    SecurityEvent.objects.all().delete()
+    UnknownIdTag.objects.update(last_at=timezone.now() - timedelta(hours=2))
+    UnknownIdTag.objects.filter(id_tag="X0").update(ignored_at=timezone.now())
+    for number in range(50):
+        status(station, f"Y{number}")
+    assert UnknownIdTag.objects.count() == MAX_UNKNOWN_ID_TAGS
+    assert UnknownIdTag.objects.filter(id_tag__startswith="Y").count() == 50
+    assert UnknownIdTag.objects.filter(id_tag="X0").exists()
+    assert SecurityEvent.objects.get().type == "UnknownTagsTried"
 
 
 class TestConcurrentTx:

@@ -587,11 +587,12 @@ class TestBatch:
             )
 
         few, many = self.queries(fleet[:4], at(minute(1), 1100)), self.queries(fleet, at(minute(2), 1200))
-        # transactions, and connectors where a transaction does not name them; what changed, and that the sums of its
-        # month, which is over, are stale; readings and days
-        counts = [[queries.count(verb) for verb in ("SELECT", "UPDATE")] for queries in (few, many)]
-        assert counts == ([[1, 2], [1, 2]] if named else [[2, 2], [2, 2]])
-        assert many.count("INSERT") == 2
+        # transactions, and connectors where a transaction does not name them; that the sums of its month are stale,
+        # for it is over; then what changed, readings and days, which is one statement for PostgreSQL
+        reads, writes = ["SELECT"] * (1 if named else 2), ["UPDATE", "INSERT", "INSERT"]
+        expected = sorted([*reads, "UPDATE", *(["WITH"] if connection.vendor == "postgresql" else writes)])
+        for queries in (few, many):
+            assert sorted(verb for verb in queries if verb not in ("SAVEPOINT", "RELEASE")) == expected
         assert energy_of_days() == 200 * self.SIZE
 
     def test_replayed_meter_values_write_nothing(self, fleet):
