@@ -1,4 +1,4 @@
-"""Answers that wait for a station: on the event loop; `wait_for` keeps no database connection meanwhile."""
+"""Answers that wait for a station: on the event loop; `wait_for` keeps no place at the database meanwhile."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rest_framework import status
 from rest_framework.response import Response
 
 from stations.commands import wait_for
+from stations.database_places import places
 from stations.models import Command
 
 from .serializers.commands import CommandSerializer
@@ -70,6 +71,7 @@ def _place(name: str) -> Iterator[bool]:
 
 
 def _tell(response: WaitingResponse) -> None:
+    places.come_back()
     command = Command.objects.select_related("charge_point", "created_by").get(pk=response.command_id)
     response.data = CommandSerializer(command).data
     response.status_code = status.HTTP_200_OK if command.is_final else status.HTTP_202_ACCEPTED

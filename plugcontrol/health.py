@@ -17,7 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
 #: Longest wait for an answer of one of the checks; a probe that hangs tells less than one that fails.
-PATIENCE_S = 1.5
+PATIENCE_S = 0.9
 
 draining = False
 

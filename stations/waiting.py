@@ -8,9 +8,9 @@ import time
 import uuid
 
 from asgiref.sync import sync_to_async
-from django.db import connection
 
 from . import bell
+from .database_places import places
 from .models import Command
 
 #: How often the row is looked at: the bell may be lost, and a process without a gateway hears none. A server has many
@@ -34,7 +34,7 @@ async def wait_for(pk: uuid.UUID, seconds: float) -> Command:
     try:
         while True:
             waiter[1].clear()
-            row = await sync_to_async(_look)(pk, keep_connection=patience_s == QUICK_S)
+            row = await sync_to_async(_look)(pk, is_quick=patience_s == QUICK_S)
             left = deadline - time.monotonic()
             if row.is_final or left <= 0:
                 return row
@@ -45,11 +45,12 @@ async def wait_for(pk: uuid.UUID, seconds: float) -> Command:
         _remove(str(pk), waiter)
 
 
-def _look(pk: uuid.UUID, *, keep_connection: bool) -> Command:
-    """The row now. Whoever waits for long keeps no connection meanwhile: thousands may, PostgreSQL has a hundred."""
+def _look(pk: uuid.UUID, *, is_quick: bool) -> Command:
+    """The row now. Whoever waits for long, or while others wait, keeps neither a connection nor a request's place."""
+    places.come_back()
     row = Command.objects.select_related("charge_point").get(pk=pk)
-    if not (keep_connection or row.is_final or connection.in_atomic_block):  # in one, as in tests
-        connection.close()
+    if not row.is_final and (places.waiting or not is_quick):
+        places.step_aside()
     return row
 
 

@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 from jobs import files
 from jobs.models import Job
 from people.access import Access
+from stations.downloads import download
 
-from ..downloads import download
 from ..exports import SCOPES, may_export, queue_export
 from ..lists import ListPage
 from ..pages import Allowed, ObjectPage
@@ -63,7 +63,7 @@ class DownloadView(Allowed):
         except FileNotFoundError:
             messages.error(request, _("The file is no longer there. Start the export again."))
             return redirect("screens:job", pk=job.pk)
-        return download(request, pieces, job.content_type, job.file_name)
+        return download(request, pieces, job.content_type, job.file_name, is_stored=True)
 
 
 class CancelView(Allowed):

@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 
 from jobs.progress import Progress
 from people.access import Access
+from stations.downloads import download
 from stations.masking import mask_text
 from stations.models import ChargePoint, Message
 
-from ..downloads import download
 from ..pages import Allowed
 from ..tag_numbers import hide_tags
 from .forms import VIEW, MessageFilters

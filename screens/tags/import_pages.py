@@ -20,9 +20,9 @@ import jobs
 from jobs.models import Job, State, TooManyJobs
 from jobs.progress import Progress
 from people.access import Access
+from stations.downloads import download
 from stations.uploads import MAX_BYTES, UnreadableFile, UploadStorage
 
-from ..downloads import download
 from ..long_work import begin_job
 from ..pages import Allowed, FormPage, Page
 from ..tables import Format, Table, format_of
