@@ -21,8 +21,10 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.utils import timezone
 
-from stations import commands, presence, rotation, services
-from stations.models import ChargePoint
+from certificates import identities
+from stations import commands, presence, rotation, services, takeovers
+from stations.models import ChargePoint, SecurityProfile
+from stations.write_batch import CONNECT, Names
 
 from . import dispatch, frames, journal
 from .conversation import Conversation, fingerprint
@@ -39,6 +41,8 @@ T = TypeVar("T")
 
 #: Frames of one station that may wait for their turn; more and we stop reading its socket.
 MAX_WAITING_FRAMES = 32
+#: After so many frames a station waits until the writer has come as far, and for its pace.
+FRAMES_IN_A_ROW = 64
 HUGE_FRAME = 32 * 1024
 #: A station that has never booted is asked to after this time.
 BOOT_PATIENCE_S = 5.0
@@ -102,44 +106,55 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
             await self._refuse(request, refused)
         except (DatabaseAway, ChargePoint.DoesNotExist):
             await self._refuse(request, Refused(None))
+        except OSError:  # a server's way of saying "gone"; what `_open` began ends with the disconnect that follows
+            log.info("went away during the handshake", path=request.path, address=request.remote_address)
 
     async def _enter(self, request: Request) -> None:
         if self.gateway.is_closed_to_stations:
             raise Refused(None)
-        station, subprotocol = await self._identify(request)
+        station, subprotocol, profile = await self._identify(request)
         line = presence.Line(
             gateway_id=await self.gateway.registered(),
             connection=self.connection,
             protocol=subprotocol or SUBPROTOCOL,
             remote_address=request.remote_address,
             subprotocol_missing=subprotocol is None,
-            security_profile=security_profile(request, station),
+            security_profile=profile,
             raises_minimum=not station.is_changing_security,
         )
-        await self.gateway.writer.submit(Job(lambda: _take_over(station.pk, line, self.opened_at)))
+        certificate = request.certificate if profile == SecurityProfile.CERTIFICATE else None
+        names = Names(station.pk, CONNECT)
+        await self.gateway.writer.submit(
+            Job(lambda: _take_over(station, line, certificate, self.opened_at), names=names)
+        )
         self._open(station)
-        self._proof = line.security_profile if station.is_changing_security else None
+        self._proof = profile if station.is_changing_security else None
         await self.accept(subprotocol)
         log.info("charger connected", charge_point=station.identity, address=request.remote_address)
-        self.ring()
+        self.gateway.welcome(station.pk)
 
-    async def _identify(self, request: Request) -> tuple[ChargePoint, str | None]:
+    async def _identify(self, request: Request) -> tuple[ChargePoint, str | None, int]:
         writer, doorkeeper = self.gateway.writer, self.gateway.doorkeeper
         identity, may_enter = doorkeeper.check_address(request), doorkeeper.would_welcome(request)
         accept = settings.UNKNOWN_CHARGE_POINTS == "accept"
-        station, is_stranger = await writer.submit(
-            Job(lambda: services.find_or_admit(identity, may_enter=may_enter, accept=accept))
+        station, is_stranger, verdict = await writer.submit(
+            Job(
+                lambda: _meet(identity, request.certificate, may_enter=may_enter, accept=accept, at=self.opened_at),
+                names=Names(0, identity=identity),
+            )
         )
         subprotocol = doorkeeper.choose_subprotocol(request, station)
         if is_stranger:
             doorkeeper.meet_stranger(request)
         if station is None:
             raise Refused(Reason.TOO_MANY_WAITING)
+        if doorkeeper.check_certificate(request, station, verdict):
+            station.credential_hash = ""  # what opens this line says nothing about a password
+            return station, subprotocol, SecurityProfile.CERTIFICATE
         if not doorkeeper.check_credentials(request, station):
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(_slow_checks, doorkeeper.check_slowly, request, station)
-        doorkeeper.check_profile(request, station)
-        return station, subprotocol
+        return station, subprotocol, doorkeeper.check_profile(request, station)
 
     def _open(self, station: ChargePoint) -> None:
         self.station = station
@@ -154,6 +169,7 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._is_closed = False
+        self._frames_in_a_row, self._row_began_at = 0, 0.0
         self._sending_since: float | None = None
         self._boot_timer = (
             self.gateway.loop.call_later(BOOT_PATIENCE_S, self._ask_to_boot) if station.booted_at is None else None
@@ -163,26 +179,27 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
     async def _refuse(self, request: Request, refused: Refused) -> None:
         if refused.reason is not None:
             log.info("charger refused", reason=refused.reason.value, path=request.path, address=request.remote_address)
-            reason, status = refused.reason, refused.status
-            self._post(lambda: _record_attempt(request, reason, status, self.opened_at))
+            self._post(lambda: _record_attempt(request, refused, self.opened_at))
         if self._is_on_daphne:
             await self.close()  # 403 is all it can say
             return
-        body = refused.reason.label if refused.reason is not None else "try again soon"
-        await self.base_send(
-            {
-                "type": "websocket.http.response.start",
-                "status": refused.status,
-                "headers": [(b"content-type", b"text/plain; charset=utf-8"), *refused.headers],
-            }
-        )
-        await self.base_send({"type": "websocket.http.response.body", "body": str(body).encode()})
+        start = {
+            "type": "websocket.http.response.start",
+            "status": refused.status,
+            "headers": [(b"content-type", b"text/plain; charset=utf-8"), *refused.headers],
+        }
+        with contextlib.suppress(OSError):  # whoever waited too long for it is gone
+            await self.base_send(start)
+            await self.base_send({"type": "websocket.http.response.body", "body": refused.words.encode()})
 
     # Frames from the station
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if not self._is_open or self._is_closed:
             return  # what comes after we closed counts as not read: the station sends it again
+        self._frames_in_a_row += 1
+        if self._frames_in_a_row >= FRAMES_IN_A_ROW:
+            await self._keep_pace()
         received_at = timezone.now()
         self.gateway.saw(self.station.pk, received_at)
         self._prove(received_at)
@@ -198,6 +215,15 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
             self._settle(frame, text, received_at)
         else:
             self._log_incoming(text, received_at, kind=0)
+
+    async def _keep_pace(self) -> None:
+        """Slow down a station that sends faster than it may or than can be written: what it sends is read later."""
+        loop = self.gateway.loop
+        with contextlib.suppress(DatabaseAway):
+            await self.gateway.writer.submit(Job(_nothing))
+        ready_at = self._row_began_at + FRAMES_IN_A_ROW / settings.STATION_MESSAGES_PER_SECOND
+        await asyncio.sleep(ready_at - loop.time())
+        self._frames_in_a_row, self._row_began_at = 0, loop.time()
 
     def _prove(self, at: datetime) -> None:
         """The first frame shows that the station got through with its new password or profile, or came with the old."""
@@ -232,6 +258,8 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
                 await self._send(answer)
         except DatabaseAway:
             self._frames.clear()  # not stored and not answered: the station sends them again on its next line
+            if not self.gateway.is_draining:
+                self.drop("database away")  # also a line that opened just after all others were closed
         finally:
             self._in_line.clear()
             self._room.set()
@@ -305,7 +333,7 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
         if row["archived_at"] is not None:
             self.drop("archived")
             return
-        self.station.strict = row["strict"]
+        self.station.strict, self.station.no_close_frame = row["strict"], row["no_close_frame"]
         self.station.registration_status = self.conversation.registration_status = row["registration_status"]
         self.conversation.was_accepted = row["accepted_at"] is not None
 
@@ -328,7 +356,12 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
         self._end()
         if self._is_on_daphne and code != CLOSE_NORMAL:
             code += 3000  # its library refuses every code between 1001 and 2999
-        await self.close(code)
+        with contextlib.suppress(OSError, RuntimeError):  # it has just gone by itself
+            if self.station.no_close_frame:
+                # an extra member of ASGI's event: our server ends TCP alone, any other sends its Close all the same
+                await self.base_send({"type": "websocket.close", "code": code, "no_close_frame": True})
+            else:
+                await self.close(code)
 
     async def disconnect(self, code: int) -> None:
         if not self._is_open:
@@ -395,6 +428,10 @@ async def _aside(text: str, work: Callable[..., T], *arguments: Any) -> T:
     return await asyncio.to_thread(work, *arguments)
 
 
+def _nothing() -> None:
+    """For whoever only waits for what comes before."""
+
+
 def _text_of(data: bytes) -> str:
     """A binary frame is read as text if it is one (behaviour §1); else it cannot be read at all."""
     try:
@@ -403,24 +440,39 @@ def _text_of(data: bytes) -> str:
         return repr(data)
 
 
-def _take_over(station_id: int, line: presence.Line, at: datetime) -> None:
+def _meet(
+    identity: str, certificate: bytes | None, *, may_enter: bool, accept: bool, at: datetime
+) -> tuple[ChargePoint | None, bool, identities.Verdict | None]:
+    """The station an address names, whether it is a stranger, and what its certificate is worth, if it showed one."""
+    station, is_stranger = services.find_or_admit(identity, may_enter=may_enter, accept=accept)
+    if station is None or certificate is None:
+        return station, is_stranger, None
+    return station, is_stranger, identities.verdict(station, certificate, at=at)
+
+
+def _take_over(station: ChargePoint, line: presence.Line, certificate: bytes | None, at: datetime) -> None:
     """The new socket is the station's; what waits for an answer on an older one will get none."""
-    presence.connect(station_id, line, at=at)
-    commands.close_left_behind(station_id, line.connection)
+    former_address = presence.connect(station.pk, line, at=at)
+    if former_address and former_address != line.remote_address:
+        takeovers.note_swap(station, old_address=former_address, new_address=line.remote_address, at=at)
+    if certificate is not None:
+        identities.used(station, certificate, at)
+    commands.close_left_behind(station.pk, line.connection)
 
 
-def _record_attempt(request: Request, reason: str, status_code: int, at: datetime) -> None:
+def _record_attempt(request: Request, refused: Refused, at: datetime) -> None:
     is_new = services.record_attempt(
-        reason=reason,
+        reason=refused.reason or "",
         path=journal.storable(request.path),
         remote_address=request.remote_address,
-        status_code=status_code,
+        status_code=refused.status,
         at=at,
+        details=refused.details,
         identity=request.identity or "",
         offered=", ".join(request.offered),
         user_agent=journal.storable(request.user_agent),
     )
-    if is_new and reason == Reason.INSECURE:  # one event for a charger that tries again and again
+    if is_new and refused.reason == Reason.INSECURE:  # one event for a charger that tries again and again
         station = services.find_charge_point(request.identity or "")
         if station is not None:
             profile = security_profile(request, station)

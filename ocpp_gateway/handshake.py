@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import base64
 import binascii
+import ssl
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
 
+from certificates.identities import Verdict
 from stations.credentials import LastGoodPasswords, matches_key, matches_password
 from stations.models import ChargePoint, ConnectionAttempt, CredentialKind, SecurityProfile
 
-from .limits import FailureLimit
+from .limits import FailureLimit, source_of
 
 SUBPROTOCOL = "ocpp1.6"
 MAX_IDENTITY_LENGTH = 255
@@ -34,6 +37,10 @@ _STATUS = {
     Reason.WRONG_USER: 401,
     Reason.BAD_AUTHORIZATION: 401,
     Reason.INSECURE: 403,
+    Reason.NO_CERTIFICATE: 403,
+    Reason.BAD_CERTIFICATE: 403,
+    Reason.WRONG_CERTIFICATE: 403,
+    Reason.REVOKED_CERTIFICATE: 403,
     Reason.SUBPROTOCOL: 400,
     Reason.NO_SUBPROTOCOL: 400,
     Reason.TOO_MANY_FAILURES: 429,
@@ -48,14 +55,22 @@ _HEADERS: dict[int, list[tuple[bytes, bytes]]] = {
 class Refused(Exception):
     """The upgrade is answered with an HTTP status; `reason` is None where nobody needs to see it (restart, outage)."""
 
-    def __init__(self, reason: Reason | None, status: int | None = None) -> None:
+    def __init__(self, reason: Reason | None, details: str = "") -> None:
         self.reason = reason
-        self.status = status or (_STATUS[reason] if reason is not None else 503)
+        self.details = details
+        self.status = _STATUS[reason] if reason is not None else 503
         super().__init__(reason)
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
         return _HEADERS.get(self.status, [])
+
+    @property
+    def words(self) -> str:
+        """The answer's text: who guesses names and passwords learns a status, people see the reason on their page."""
+        if self.reason is None:
+            return "try again soon"
+        return HTTPStatus(self.status).phrase if self.status in (401, 404) else str(self.reason.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +84,8 @@ class Request:
     user_agent: str
     remote_address: str
     is_secure: bool
+    #: The certificate the station showed, in DER; that it has the key to it was proved to whoever ends TLS.
+    certificate: bytes | None = None
 
     @classmethod
     def from_scope(cls, scope: dict[str, Any]) -> Request:
@@ -84,12 +101,24 @@ class Request:
             user_agent=_header(headers, b"user-agent") or "",
             remote_address=client[0] if client else "",
             is_secure=scope.get("scheme") == "wss",
+            certificate=_certificate(scope),
         )
 
 
 def _header(headers: dict[bytes, bytes], name: bytes) -> str | None:
     value = headers.get(name)
     return None if value is None else value.decode("latin-1").replace("\0", "")
+
+
+def _certificate(scope: dict[str, Any]) -> bytes | None:
+    """The first of the chain in ASGI's TLS extension; b"" for one that nobody can read."""
+    tls = (scope.get("extensions") or {}).get("tls") or {}
+    for pem in tls.get("client_cert_chain") or ():
+        try:
+            return ssl.PEM_cert_to_DER_cert(pem)
+        except ValueError:
+            return b""
+    return None
 
 
 def identity_from_path(raw_path: bytes) -> str | None:
@@ -143,26 +172,45 @@ class Doorkeeper:
         except Refused:
             return False
         policy = settings.UNKNOWN_CHARGE_POINTS
-        is_limited = self._unknown_from_address.is_reached(request.remote_address)
+        is_limited = self._unknown_from_address.is_reached(source_of(request.remote_address))
         return policy == "accept" or (policy == "ask" and not is_limited)
 
     def meet_stranger(self, request: Request) -> None:
         """An identity nobody entered: refused by policy or by limit, else welcome to wait."""
         if settings.UNKNOWN_CHARGE_POINTS == "accept":
             return
-        if self._unknown_from_address.is_reached(request.remote_address):
+        if self._unknown_from_address.is_reached(source_of(request.remote_address)):
             raise Refused(Reason.TOO_MANY_FAILURES)
-        self._unknown_from_address.count(request.remote_address)
+        self._unknown_from_address.count(source_of(request.remote_address))
         if settings.UNKNOWN_CHARGE_POINTS == "refuse":
             raise Refused(Reason.UNKNOWN)
+
+    def check_certificate(self, request: Request, station: ChargePoint, verdict: Verdict | None) -> bool:
+        """True if the station logs in with its certificate (profile 3), False if its password decides; raises Refused.
+
+        Below a minimum of 3 a certificate is an offer. A station shows its new one before it is told to use it: what it
+        logs in with is the password it sends along, or its minimum would rise and a return to profile 2 be refused.
+        """
+        if station.archived_at is not None:
+            raise Refused(Reason.ARCHIVED)
+        needs_certificate = station.minimum_security_profile >= SecurityProfile.CERTIFICATE
+        if verdict is None:
+            # over plain ws the password is looked at first: who knows it comes with a profile that is too low
+            if needs_certificate and (request.is_secure or request.authorization is None):
+                raise Refused(Reason.NO_CERTIFICATE)
+            return False
+        has_password = station.credential_kind != CredentialKind.NONE and request.authorization is not None
+        if verdict.reason is not None:
+            if needs_certificate or not (has_password or station.credential_kind == CredentialKind.NONE):
+                raise Refused(verdict.reason, verdict.details)
+            return False
+        return not has_password or max(station.minimum_security_profile, station.wanted_security_profile) >= 3
 
     def check_credentials(self, request: Request, station: ChargePoint) -> bool:
         """True if the station may pass, False if only the slow check can tell; raises Refused.
 
         While its password changes the old and the new are good. `station` says afterwards which one it was.
         """
-        if station.archived_at is not None:
-            raise Refused(Reason.ARCHIVED)
         needs_none = station.credential_kind == CredentialKind.NONE
         if needs_none and not station.pending_credentials:
             return True
@@ -202,19 +250,21 @@ class Doorkeeper:
                 return True
         return False
 
-    def check_profile(self, request: Request, station: ChargePoint) -> None:
-        """A security profile may only rise (white paper A05); raises Refused. To be asked after the credentials: a
-        stranger's guess over plain ws says nothing about the station.
+    def check_profile(self, request: Request, station: ChargePoint) -> int:
+        """The profile of a line that a password opened. It may only rise (white paper A05); raises Refused. To be asked
+        after the credentials: a stranger's guess over plain ws says nothing about the station.
         """
-        if security_profile(request, station) < station.minimum_security_profile:
+        profile = security_profile(request, station)
+        if profile < station.minimum_security_profile:
             raise Refused(Reason.INSECURE)
+        return profile
 
     def _failed(self, request: Request, station: ChargePoint, refused: Refused) -> Refused:
         is_limited = self._wrong_for_identity.is_reached(_pair(request, station)) or (
-            self._wrong_from_address.is_reached(request.remote_address)
+            self._wrong_from_address.is_reached(source_of(request.remote_address))
         )
         self._wrong_for_identity.count(_pair(request, station))
-        self._wrong_from_address.count(request.remote_address)
+        self._wrong_from_address.count(source_of(request.remote_address))
         return Refused(Reason.TOO_MANY_FAILURES) if is_limited else refused
 
 
@@ -234,14 +284,14 @@ def _note_proof(station: ChargePoint, kind: str, stored: str) -> None:
 
 
 def security_profile(request: Request, station: ChargePoint) -> int:
-    """The profile a station that passed has on this line; TLS is what the server or a trusted proxy says."""
+    """The profile of a line that is opened without a certificate; TLS is what the server or a trusted proxy says."""
     if station.credential_kind == CredentialKind.NONE:
         return SecurityProfile.NONE
     return SecurityProfile.TLS if request.is_secure else SecurityProfile.PASSWORD
 
 
 def _pair(request: Request, station: ChargePoint) -> str:
-    return f"{station.pk} {request.remote_address}"
+    return f"{station.pk} {source_of(request.remote_address)}"
 
 
 def _presented_password(request: Request, station: ChargePoint) -> bytes:

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import ipaddress
 import time
 from collections import deque
 
 WINDOW_S = 60.0
 _MAX_KEYS = 20_000
+
+
+@functools.lru_cache(4096)
+def source_of(address: str) -> str:
+    """Whom to count for an address: itself, but of IPv6 its /64, for whoever has one of those has all of them."""
+    try:
+        known = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(known, ipaddress.IPv4Address):
+        return str(known)
+    if known.ipv4_mapped is not None:
+        return str(known.ipv4_mapped)
+    return str(ipaddress.ip_network((known, 64), strict=False))
 
 
 class FailureLimit:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -23,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 SWEEP_INTERVAL_S = 5.0
 LAYER_RETRY_S = 2.0
+#: Stations whose rows one job of the writer compares or touches: more would hold up everybody's answers.
+STATIONS_AT_ONCE = 200
 #: Both together stay below the ten seconds that `docker stop` waits.
 DRAIN_TIMEOUT_S = 6.0
 LEAVE_TIMEOUT_S = 1.0
@@ -59,6 +62,7 @@ class Gateway:
         self.is_draining = False
         self._is_stopped = False
         self._seen: dict[int, datetime] = {}
+        self._newcomers: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._registering = asyncio.Lock()
 
@@ -108,6 +112,17 @@ class Gateway:
         if old is not None and old is not new:
             old.drop("replaced by a newer connection")
 
+    def welcome(self, station_id: int) -> None:
+        """A station is on the line: what waits for it goes out; asked once for all that come at the same time."""
+        self._newcomers.add(station_id)
+        if len(self._newcomers) == 1:
+            self.spawn(self._ring_newcomers())
+
+    async def _ring_newcomers(self) -> None:
+        newcomers, self._newcomers = self._newcomers, set()
+        process_id = await self.registered()
+        self._ring(await self.writer.submit(Job(lambda: commands.stations_with_queued(process_id, newcomers))))
+
     def leave(self, station_id: int, socket: StationSocket) -> None:
         """A socket ended; the end of a replaced one changes nothing."""
         if self.sockets.get(station_id) is socket:
@@ -118,8 +133,8 @@ class Gateway:
 
     def hear(self, message: dict[str, Any]) -> None:
         """A bell: from this process or over the channel layer, so nothing in it is trusted but to look at rows."""
-        socket = self.sockets.get(message.get("station", -1))
-        kind = message.get("type")
+        station_id, kind = message.get("station"), message.get("type")
+        socket = self.sockets.get(station_id) if isinstance(station_id, int) else None
         if kind == "command.closed":
             waiting.wake(str(message.get("command")))
         if socket is None:
@@ -127,16 +142,20 @@ class Gateway:
         if kind == "command.queued":
             socket.ring()
         elif kind == "station.changed":
-            self.spawn(self._reconcile())
+            self.spawn(self._reconcile([message["station"]]))
         elif kind == "socket.replaced" and message.get("connection") == socket.connection:
             socket.drop("replaced by a newer connection")
+        elif kind == "socket.revoked" and message.get("connection") == socket.connection:
+            socket.drop("its certificate was revoked")
 
     async def _listen(self) -> None:
         """Hear the channel layer; while it is away stations charge on and the sweep finds what waits."""
         layer = get_channel_layer()
         while layer is not None:
             try:
-                self.hear(await layer.receive(self.channel))
+                message = await layer.receive(self.channel)
+                if isinstance(message, dict):
+                    self.hear(message)
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # the backend's own errors, whatever they are
@@ -154,8 +173,10 @@ class Gateway:
     async def beat(self) -> None:
         """Show that this process lives and when its stations were last heard; raises DatabaseAway."""
         process_id = await self.registered()
-        seen, self._seen = self._seen, {}
-        if not await self.writer.submit(Job(lambda: _beat_and_touch(process_id, seen))):
+        seen, self._seen = sorted(self._seen.items()), {}
+        for start in range(0, len(seen), STATIONS_AT_ONCE):
+            await self.writer.submit(Job(partial(presence.touch, seen[start : start + STATIONS_AT_ONCE])))
+        if not await self.writer.submit(Job(lambda: presence.beat(process_id))):
             self.process_id = None  # taken for dead while the database was away: register again
             await self._reconcile()
 
@@ -170,23 +191,37 @@ class Gateway:
 
     async def _ring_again(self) -> None:
         process_id = await self.registered()
-        for station_id in await self.writer.submit(Job(lambda: commands.stations_with_queued(process_id))):
+        self._ring(await self.writer.submit(Job(lambda: commands.stations_with_queued(process_id))))
+
+    def _ring(self, stations: Iterable[int]) -> None:
+        for station_id in stations:
             if station_id in self.sockets:
                 self.sockets[station_id].ring()
 
-    async def _reconcile(self) -> None:
-        """Make rows and sockets agree: what an outage, a lost bell or another process's sweep left apart."""
+    async def _reconcile(self, stations: Sequence[int] | None = None) -> None:
+        """Make rows and sockets agree: what an outage, a lost bell or another process's sweep left apart.
+
+        All stations if none is named, some at a time: those that wait for an answer do not wait for all the others.
+        """
         process_id = await self.registered()
-        held = {station_id: socket.connection for station_id, socket in self.sockets.items()}
-        rows = await self.writer.submit(Job(lambda: presence.reconcile(process_id, held, at=timezone.now())))
-        for row in rows:
-            socket = self.sockets.get(row["pk"])
-            if socket is None or socket.connection != held.get(row["pk"]):
+        if stations is None:
+            held = {station_id: socket.connection for station_id, socket in self.sockets.items()}
+            await self.writer.submit(Job(lambda: presence.release_strays(process_id, held, at=timezone.now())))
+            stations = list(self.sockets)
+        for start in range(0, len(stations), STATIONS_AT_ONCE):
+            await self._compare(process_id, stations[start : start + STATIONS_AT_ONCE])
+
+    async def _compare(self, process_id: int, stations: Sequence[int]) -> None:
+        # as it is now: what ended since has its row released by a job before ours
+        held = {pk: socket.connection for pk in stations if (socket := self.sockets.get(pk)) is not None}
+        for row in await self.writer.submit(Job(lambda: presence.reconcile(process_id, held))):
+            found = self.sockets.get(row["pk"])
+            if found is None or found.connection != held.get(row["pk"]):
                 continue
-            if row["connection"] != socket.connection:
-                socket.drop("replaced by a newer connection")
+            if row["connection"] != found.connection:
+                found.drop("replaced by a newer connection")
             else:
-                socket.refresh(row)
+                found.refresh(row)
 
     def _lose_database(self) -> None:
         for socket in list(self.sockets.values()):
@@ -220,9 +255,3 @@ class Gateway:
             process_id = self.process_id
             self.writer.post(Job(lambda: presence.stop_process(process_id)))
         await self.writer.stop(patience_s)
-
-
-def _beat_and_touch(process_id: int, seen: dict[int, datetime]) -> bool:
-    if seen:
-        presence.touch(seen)
-    return presence.beat(process_id)

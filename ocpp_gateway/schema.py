@@ -51,6 +51,8 @@ def decode(message_type: type[M], payload: bytes, *, strict: bool = False) -> tu
 
 def encode(message: Message) -> bytes:
     """The payload as OCPP wants it: absent members left out, times in UTC with whole seconds."""
+    if not message.__struct_fields__:
+        return b"{}"  # most answers are
     return _encoder.encode(_with_written_times(msgspec.to_builtins(message, builtin_types=(datetime, Decimal))))
 
 

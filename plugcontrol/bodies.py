@@ -9,6 +9,7 @@ from django.http import HttpResponse
 
 from api.parsing import MAX_BYTES as MAX_API_BYTES
 from api.problems import too_large
+from plugcontrol.large_uploads import allowance
 from stations.uploads import MAX_BYTES as MAX_UPLOAD_BYTES
 
 Scope = dict[str, Any]
@@ -16,7 +17,7 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-#: The largest file with its form around it.
+#: The largest table with its form around it.
 MAX_PAGE_BYTES = MAX_UPLOAD_BYTES + 1024 * 1024
 
 
@@ -27,7 +28,8 @@ class _TooLarge(Exception):
 class BodyLimits:
     """Around the HTTP application: 413 for a body above the limit, by its Content-Length or by the bytes that come.
 
-    The API also takes bodies without Content-Length (chunked): they get the one that REST framework reads by.
+    The API also takes bodies without Content-Length (chunked): they get the one that REST framework reads by. A
+    firmware may be larger, for those who may store one and announce its length: see `large_uploads`.
     """
 
     def __init__(self, application: Application) -> None:
@@ -35,8 +37,10 @@ class BodyLimits:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_api = scope["path"].startswith("/api/")
-        limit = MAX_API_BYTES if is_api else MAX_PAGE_BYTES
         length = _announced(scope)
+        limit = MAX_API_BYTES if is_api else MAX_PAGE_BYTES
+        if length is not None and length > limit:
+            limit = await allowance(scope) or limit
         receive = _counting(receive, limit)
         try:
             if length is not None and length > limit:

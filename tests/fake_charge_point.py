@@ -37,7 +37,10 @@ class OurCall:
 
 
 class FakeChargePoint:
-    """One socket. `connect()` returns the HTTP status: 101 when accepted."""
+    """One socket. `connect()` returns the HTTP status: 101 when accepted.
+
+    `certificate` is the one (PEM) that whoever ends TLS says the station has shown.
+    """
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class FakeChargePoint:
         address: str = "192.168.1.57",
         scheme: str = "ws",
         extensions: tuple[str, ...] = ("websocket.http.response",),
+        certificate: str | None = None,
     ) -> None:
         self.identity = identity
         raw_path = (path if path is not None else f"/ocpp/{identity}").encode()
@@ -63,7 +67,8 @@ class FakeChargePoint:
                 "subprotocols": list(subprotocols),
                 "client": (address, 50000),
                 "scheme": scheme,
-                "extensions": {name: {} for name in extensions},
+                "extensions": {name: {} for name in extensions}
+                | ({} if certificate is None else {"tls": {"client_cert_chain": [certificate]}}),
             },
         )
         self._counter = 0
@@ -72,6 +77,7 @@ class FakeChargePoint:
         self.subprotocol: str | None = None
         self.response_headers: dict[bytes, bytes] = {}
         self.close_code: int | None = None
+        self.closed_by: dict[str, Any] = {}
 
     async def connect(self) -> int:
         await self._socket.send_input({"type": "websocket.connect"})
@@ -117,7 +123,7 @@ class FakeChargePoint:
         """The next frame; raises ConnectionError when the central system closes."""
         event = await self._socket.receive_output(PATIENCE_S)
         if event["type"] == "websocket.close":
-            self.close_code = event.get("code", 1000)
+            self.closed_by, self.close_code = event, event.get("code", 1000)
             await self._hang_up()
             raise ConnectionError(f"closed with {self.close_code}")
         return json.loads(event["text"])

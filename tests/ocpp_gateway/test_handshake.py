@@ -6,6 +6,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from ocpp_gateway.handshake import identity_from_path
+from plugcontrol.asgi import application
 from stations import credentials
 from stations.models import ChargePoint, ConnectionAttempt, SecurityEvent
 from tests.conftest import make_station
@@ -289,3 +290,18 @@ async def test_while_draining_nobody_gets_in(station, gateway, connect, stored):
     assert cp.status == 503
     assert b"retry-after" in cp.response_headers
     assert await attempts(stored) == []
+
+
+async def test_who_is_gone_before_the_refusal_is_no_fault_of_ours(gateway, caplog):
+    scope = {"type": "websocket", "path": "/ocpp/..", "raw_path": b"/ocpp/..", "query_string": b"", "headers": []}
+    scope |= {"client": ("192.168.1.57", 50000), "subprotocols": ["ocpp1.6"], "scheme": "ws"}
+    events = iter([{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1006}])
+
+    async def receive():
+        return next(events)
+
+    async def is_gone(_message):
+        raise ConnectionResetError
+
+    await application(scope | {"extensions": {"websocket.http.response": {}}}, receive, is_gone)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
