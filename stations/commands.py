@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from . import bell, changes, credentials, effects
+from . import bell, changes, credentials, effects, locations, write_batch
 from .masking import is_masked, mask_text, masked
 from .models import OPEN_STATUSES, ChargePoint, Command, CommandBatch, CommandSource, CommandStatus, StationModel
 from .models.station_model import DEFAULT_TIMEOUT_S
@@ -28,6 +28,8 @@ __all__ = ["SYSTEM", "CommandRefused", "Origin", "StationArchived", "cancel_comm
 
 #: A sent command whose process died is closed this long after its own time-out; a station may be away for as long.
 LOST_AFTER = timedelta(seconds=15)
+#: A process that lives ends its commands in time; what is older than this it has forgotten.
+LONGEST_TIMED = timedelta(hours=2)
 #: The same key of the same person for the same station means the same command for this long.
 IDEMPOTENCY_WINDOW = timedelta(hours=24)
 #: Whoever wants something later than this should look at the charger again before.
@@ -93,14 +95,14 @@ def queue_command(
         # whoever raises the same at the same moment waits here; a key lock would wait for the gateway's inserts too
         stations = stations.select_for_update(of=("self",), no_key=True)
     station = stations.get(pk=charge_point.pk)
-    if idempotency_key and (known := _raised_before(station, origin, idempotency_key)) is not None:
+    if idempotency_key and (known := raised_before(station, origin, idempotency_key)) is not None:
         return known
     if station.archived_at is not None:
         raise StationArchived(_("%(charger)s is archived: it takes no commands.") % {"charger": station})
     if is_masked(payload):
         raise CommandRefused(_("A secret in this command is masked: enter it again."))
     check_wait(valid_until)
-    if refusal := credentials.refusal(station, action, payload):
+    if refusal := credentials.refusal(station, action, payload) or locations.refusal(action, payload):
         raise CommandRefused(refusal)
     command = Command(
         charge_point=station,
@@ -135,7 +137,7 @@ def check_wait(valid_until: datetime | None) -> None:
         raise CommandRefused(_("A command waits for 30 days at most."))
 
 
-def _raised_before(station: ChargePoint, origin: Origin, idempotency_key: str) -> Command | None:
+def raised_before(station: ChargePoint, origin: Origin, idempotency_key: str) -> Command | None:
     same = Command.objects.filter(
         charge_point=station,
         idempotency_key=idempotency_key,
@@ -165,9 +167,11 @@ def next_queued(charge_point_id: int) -> Command | None:
     return waiting.order_by("created_at", "pk").first()
 
 
-def stations_with_queued(gateway_id: int) -> list[int]:
+def stations_with_queued(gateway_id: int, among: Collection[int] | None = None) -> list[int]:
     """Stations held by a process for which commands wait: what a lost bell left behind, or what is due by now."""
     queued = _waiting(timezone.now()).filter(charge_point__gateway_id=gateway_id)
+    if among is not None:
+        queued = queued.filter(charge_point__in=among)
     return list(queued.order_by().values_list("charge_point_id", flat=True).distinct())
 
 
@@ -242,9 +246,19 @@ def keep_late_answer(charge_point_id: int, message_id: str, answer: Any) -> bool
 
 def close_left_behind(charge_point_id: int, connection: str) -> int:
     """End what went out on the station's earlier sockets: it has a new one, `connection`."""
-    sent = Command.objects.filter(charge_point=charge_point_id, status=CommandStatus.SENT)
+    with write_batch.joined_batch() as batch:
+        concerned = batch.read_once("stations.left_behind", write_batch.CONNECT, charge_point_id, _with_sent)
+    if charge_point_id not in concerned:
+        return 0
+    sent = Command.objects.filter(status=CommandStatus.SENT, charge_point=charge_point_id)
     lost = sent.exclude(connection=connection)
     return _close_each(lost, CommandStatus.SENT, status=CommandStatus.FAILED, error_description=CONNECTION_LOST)
+
+
+def _with_sent(stations: set[int]) -> set[int]:
+    """Stations to which a command went out that has no answer."""
+    sent = Command.objects.filter(status=CommandStatus.SENT, charge_point__in=stations)
+    return set(sent.order_by().values_list("charge_point_id", flat=True))
 
 
 # Ends that nobody brings
@@ -271,7 +285,9 @@ def close_lost(now: datetime) -> int:
 
 
 def _lost(now: datetime) -> list[Command]:
+    """Those on a line that is the station's end by the timer of whoever holds it, which no set clock disturbs."""
     sent = Command.objects.filter(status=CommandStatus.SENT, sent_at__lt=now - LOST_AFTER)
+    sent = sent.exclude(~Q(connection=""), connection=F("charge_point__connection"), sent_at__gt=now - LONGEST_TIMED)
     return [
         command
         for command in sent

@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from . import batches, templates
+from . import batches, templates, write_batch
 from .commands import SYSTEM, CommandRefused, Origin, queue_command
 from .masking import MASK, is_secret_key, masked
 from .models import ChargePoint, Command, CommandBatch, CommandSource, ConfigurationKey
@@ -137,8 +137,16 @@ def _is_by_hand(charge_point: ChargePoint, key: str, value: str) -> bool:
 
 def record_boot(charge_point_id: int) -> None:
     """A station has booted: what waited for that is in force."""
-    waiting = ConfigurationKey.objects.filter(charge_point=charge_point_id, reboot_required=True)
-    waiting.update(reboot_required=False)
+    with write_batch.joined_batch() as batch:
+        concerned = batch.read_once("stations.reboot_required", "BootNotification", charge_point_id, _waiting_for_boot)
+    if charge_point_id in concerned:
+        waiting = ConfigurationKey.objects.filter(reboot_required=True, charge_point=charge_point_id)
+        waiting.update(reboot_required=False)
+
+
+def _waiting_for_boot(stations: set[int]) -> set[int]:
+    waiting = ConfigurationKey.objects.filter(reboot_required=True, charge_point__in=stations)
+    return set(waiting.order_by().values_list("charge_point_id", flat=True))
 
 
 # What we ask and tell

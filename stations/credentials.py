@@ -17,6 +17,7 @@ import secrets
 from collections import OrderedDict
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -101,13 +102,25 @@ def refusal(charge_point: ChargePoint, action: str, payload: dict[str, Any]) -> 
     except ValueError:
         return ""  # the station is the judge of nonsense
     if wanted > max(SecurityProfile.values):
-        return _("Security profile %d needs client certificates, which are not checked yet.") % wanted
+        return _("There is no security profile %d.") % wanted
+    if wanted == SecurityProfile.CERTIFICATE > present:
+        return _certificate_lack(charge_point)
     if wanted >= present:
         return ""
     return _("The security profile of %(charger)s is %(present)d: it is never lowered over OCPP.") % {
         "charger": charge_point,
         "present": present,
     }
+
+
+def _certificate_lack(charge_point: ChargePoint) -> str:
+    """What a station lacks to come back with a certificate (profile 3), in plain words; nothing if it may."""
+    if settings.TLS_CERTIFICATE is None and not settings.CLIENT_CERTIFICATE_HEADER:
+        return _("This server does not see certificates of chargers: set TLS_CERTIFICATE or CLIENT_CERTIFICATE_HEADER.")
+    # by its reverse name: the app of certificates stands above this one
+    if not charge_point.certificates.held(timezone.now()).exists():
+        return _("The charger has no valid certificate of its own yet: give it one first.")
+    return ""
 
 
 def follow(command: Command) -> None:

@@ -18,7 +18,9 @@ _USER_INFO = re.compile(r"(?<=://)([^/\s:@\"]*:)?[^/\s\"]+(?=@[^@/\s\"]*)")
 _SECRET_PARAMETER = re.compile(
     r"([?&][^?=&\s\"]{0,60}(?:password|passwd|secret|token|signature|sig)[^?=&\s\"]{0,60}=)[^&\s\"#]+", re.IGNORECASE
 )
-_MASKED_ADDRESS = re.compile(r"://[^/\s@]*\*\*\*@|[?&][^?=&\s]+=\*\*\*(?:[&#]|$)")
+#: The addresses that we give to stations for their files (`transfers.addresses`).
+_TRANSFER = re.compile(r"(/transfers/)[^/?#\s\"]+")
+_MASKED_ADDRESS = re.compile(r"://[^/\s@]*\*\*\*@|[?&][^?=&\s]+=\*\*\*(?:[&#]|$)|/transfers/\*\*\*(?:/|$)")
 #: For torn text; bounded, so that hostile text costs no more than its length.
 _SECRET_KEY_VALUE = re.compile(
     r'("key"\s*:\s*"[^"]{0,60}(?:password|passwd|passphrase|authorizationkey|secret|token)[^"]{0,60}"'
@@ -75,18 +77,24 @@ def is_masked(value: Any) -> bool:
 
 def mask_text(text: str) -> str:
     """JSON text, whole or torn, that may be kept; returned as it is where it holds no secret. Never raises."""
-    if not ("://" in text or ('"key"' in text and _SECRET_NAME.search(text))):
+    if not (_may_hold_address(text) or ('"key"' in text and _SECRET_NAME.search(text))):
         return text
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        return _mask_addresses(_SECRET_KEY_VALUE.sub(rf"\1{MASK}", text))
+        return _mask_addresses(_SECRET_KEY_VALUE.sub(rf"\1{MASK}", text).replace(r"\/", "/"))
     hidden = masked(value)
     return text if hidden == value else json.dumps(hidden, ensure_ascii=False, separators=(",", ":"))
 
 
+def _may_hold_address(text: str) -> bool:
+    """JSON may write / as \\/."""
+    return "://" in text or "transfers" in text or r":\/\/" in text
+
+
 def _mask_addresses(text: str) -> str:
-    if "://" not in text:
+    if not _may_hold_address(text):
         return text
+    text = _TRANSFER.sub(rf"\1{MASK}", text)
     text = _USER_INFO.sub(lambda found: f"{found[1] or ''}{MASK}", text)
     return _SECRET_PARAMETER.sub(rf"\1{MASK}", text)

@@ -8,6 +8,7 @@ got lost decides nothing. The rows of the commands are the truth, so a process m
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -15,7 +16,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from .commands import SYSTEM, CommandRefused, Origin, queue_command
+from .commands import SYSTEM, CommandRefused, Origin, queue_command, raised_before
 from .configuration import TAKEN
 from .credentials import new_key
 from .models import ChargePoint, Command, CredentialKind, SecurityChange, SecurityProfile
@@ -29,43 +30,91 @@ OLD_SEEN_ENOUGH = 2
 
 
 @transaction.atomic
-def rotate_key(charge_point: ChargePoint, *, origin: Origin = SYSTEM, valid_until: datetime | None = None) -> Command:
+def rotate_key(
+    charge_point: ChargePoint,
+    *,
+    origin: Origin = SYSTEM,
+    valid_until: datetime | None = None,
+    idempotency_key: str = "",
+) -> Command:
     """Send the station a new random AuthorizationKey; raises CommandRefused while another one waits for its answer.
 
-    The key itself is nowhere but in the queued command, which forgets it when it is sent.
+    The key itself is nowhere but in the queued command, which forgets it when it is sent. The same `idempotency_key`
+    gives the same command, as in `queue_command`.
     """
-    _refuse_second(charge_point, Kind.KEY)
-    payload = {"key": "AuthorizationKey", "value": new_key()}
-    return queue_command(charge_point, "ChangeConfiguration", payload, origin=origin, valid_until=valid_until)
+    return _change(
+        charge_point, Kind.KEY, lambda _station: ("AuthorizationKey", new_key()), origin, valid_until, idempotency_key
+    )
 
 
 @transaction.atomic
 def raise_security_profile(
-    charge_point: ChargePoint, profile: int, *, origin: Origin = SYSTEM, valid_until: datetime | None = None
+    charge_point: ChargePoint,
+    profile: int,
+    *,
+    origin: Origin = SYSTEM,
+    valid_until: datetime | None = None,
+    idempotency_key: str = "",
 ) -> Command:
     """Ask the station to come back at a higher profile; raises CommandRefused where that cannot be.
 
     Its minimum rises when it has come back, not before: a station that cannot reach us at the new profile falls back.
+    The same `idempotency_key` gives the same command, as in `queue_command`.
     """
-    station = _refuse_second(charge_point, Kind.PROFILE)
-    if profile not in SecurityProfile.values:
-        raise CommandRefused(_("plugcontrol speaks the security profiles 0, 1 and 2."))
-    if profile <= max(station.minimum_security_profile, station.security_profile):
-        raise CommandRefused(_("The charger has this security profile already, or a higher one."))
-    has_key = station.credential_kind != CredentialKind.NONE or _open(station, Kind.KEY).filter(state=State.ACCEPTED)
-    if not has_key:
-        raise CommandRefused(_("The charger has no password yet: rotate its key first."))
-    payload = {"key": "SecurityProfile", "value": str(profile)}
-    return queue_command(charge_point, "ChangeConfiguration", payload, origin=origin, valid_until=valid_until)
+
+    def higher(station: ChargePoint) -> tuple[str, str]:
+        if profile not in SecurityProfile.values:
+            raise CommandRefused(_("plugcontrol speaks the security profiles 0, 1, 2 and 3."))
+        if profile <= max(station.minimum_security_profile, station.security_profile):
+            raise CommandRefused(_("The charger has this security profile already, or a higher one."))
+        if profile < SecurityProfile.CERTIFICATE and not _has_password(station):
+            raise CommandRefused(_("The charger has no password yet: rotate its key first."))
+        return "SecurityProfile", str(profile)
+
+    return _change(charge_point, Kind.PROFILE, higher, origin, valid_until, idempotency_key)
 
 
-def _refuse_second(charge_point: ChargePoint, kind: str) -> ChargePoint:
-    """The station's row, locked; CommandRefused while a change of this kind waits for the station's answer."""
-    station = ChargePoint.objects.select_for_update(of=("self",), no_key=True).get(pk=charge_point.pk)
+def _change(
+    charge_point: ChargePoint,
+    kind: str,
+    wanted: Callable[[ChargePoint], tuple[str, str]],
+    origin: Origin,
+    valid_until: datetime | None,
+    idempotency_key: str,
+) -> Command:
+    """Queue the key and value that are `wanted` of the station, one change of a kind at a time."""
+    station = _lock(charge_point)
+    if idempotency_key and (known := raised_before(station, origin, idempotency_key)) is not None:
+        return known
+    _refuse_second(station, kind)
+    key, value = wanted(station)
+    return queue_command(
+        station,
+        "ChangeConfiguration",
+        {"key": key, "value": value},
+        origin=origin,
+        valid_until=valid_until,
+        idempotency_key=idempotency_key,
+    )
+
+
+def _lock(charge_point: ChargePoint) -> ChargePoint:
+    """The station's row as it is now, until the end of the transaction."""
+    return ChargePoint.objects.select_for_update(of=("self",), no_key=True).get(pk=charge_point.pk)
+
+
+def _refuse_second(station: ChargePoint, kind: str) -> None:
+    """CommandRefused while a change of this kind waits for the station's answer."""
     resolve(station.security_changes.filter(ended_at=None), timezone.now())
     if _open(station, kind).filter(state=State.ASKED).exists():
         raise CommandRefused(_("A change is under way already: wait for the charger's answer, or cancel the command."))
-    return station
+
+
+def _has_password(station: ChargePoint) -> bool:
+    """One that is in use, or one that the station has taken and not used yet."""
+    if station.credential_kind != CredentialKind.NONE:
+        return True
+    return _open(station, Kind.KEY).filter(state=State.ACCEPTED).exists()
 
 
 def _open(charge_point: ChargePoint, kind: str) -> QuerySet[SecurityChange]:

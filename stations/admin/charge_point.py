@@ -86,13 +86,21 @@ class ChargePointAdmin(ImportAdmin, ExportAdmin, PageAdmin[ChargePoint]):
     def get_fieldsets(self, request: HttpRequest, obj: ChargePoint | None = None) -> Any:
         own = ("identity", "name", "site", "notes")
         if obj is None:
-            return [(None, {"fields": own}), (_("Security"), {"fields": ("strict",)})]
+            return [(None, {"fields": own}), (_("Security"), {"fields": ("strict", "no_close_frame")})]
         return [
             (None, {"fields": (("state", "registration"), *own)}),
             *(
                 (heading, {"fields": fields})
                 for heading, fields in (
-                    (_("Security"), (("security_profile", "credential_kind"), "minimum_security_profile", "strict")),
+                    (
+                        _("Security"),
+                        (
+                            ("security_profile", "credential_kind"),
+                            "minimum_security_profile",
+                            "strict",
+                            "no_close_frame",
+                        ),
+                    ),
                     (
                         _("Configuration"),
                         (("configuration_read_at", "configured_by_hand_at"), ("recipe_mode", "recipe")),

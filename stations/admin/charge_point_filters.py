@@ -5,11 +5,10 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..models import ChargePoint
-from ..models.gateway_process import DEAD_AFTER
+from ..models.gateway_process import alive_since
 
 
 class OnlineFilter(admin.SimpleListFilter):
@@ -20,7 +19,7 @@ class OnlineFilter(admin.SimpleListFilter):
         return [("yes", _("Online")), ("no", _("Offline"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[ChargePoint]) -> QuerySet[ChargePoint]:
-        online = ~Q(connection="") & Q(gateway__beat_at__gt=timezone.now() - DEAD_AFTER)
+        online = ~Q(connection="") & Q(gateway__beat_at__gt=alive_since())
         match self.value():
             case "yes":
                 return queryset.filter(online)

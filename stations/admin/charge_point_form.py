@@ -9,7 +9,10 @@ from ..models import ChargePoint
 class ChargePointForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = ChargePoint
-        fields = ("identity", "name", "site", "notes", "recipe_mode", "minimum_security_profile", "strict")
+        fields = (
+            *("identity", "name", "site", "notes"),
+            *("recipe_mode", "minimum_security_profile", "strict", "no_close_frame"),
+        )
 
     def clean_identity(self) -> str:
         return clean_identity(self.cleaned_data["identity"], known=self.initial.get("identity", ""))

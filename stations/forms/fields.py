@@ -14,6 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from stations.locations import SCHEMES
 from stations.models import ChargePoint
 
 from . import suggestions
@@ -26,7 +27,7 @@ MAX_ID_TAG = 20
 MAX_URL = 512
 #: Moments that every database and every time zone can hold.
 _YEARS = [MinValueValidator(datetime(1971, 1, 1, tzinfo=UTC)), MaxValueValidator(datetime(2999, 12, 31, tzinfo=UTC))]
-_URL = re.compile(r"(?i)^[a-z][a-z0-9+.-]*://[^\s/]\S*$")
+_URL = re.compile(rf"(?i)^({'|'.join(SCHEMES)})://[^\s/]\S*$")
 _PEM = re.compile(r"^-----BEGIN CERTIFICATE-----\s[\s\S]*-----END CERTIFICATE-----$")
 
 
@@ -84,7 +85,7 @@ def moment(**options: Any) -> forms.DateTimeField:
 
 def url(**options: Any) -> forms.CharField:
     """An address without Django's wish for a top-level domain: file servers stand in the local network."""
-    known = RegexValidator(_URL, _("An address starts with http://, https://, ftp:// or ftps://."))
+    known = RegexValidator(_URL, _("An address starts with http://, https://, ftp://, ftps:// or sftp://."))
     return forms.CharField(**{"max_length": MAX_URL, "validators": [known], **options})
 
 

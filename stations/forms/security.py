@@ -9,9 +9,15 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from stations.commands import Origin
+from stations.models import ChargePoint, Command
+from transfers import fetching, updates
+
 from . import fields, suggestions
+from .addresses import ADDRESS_HELP, FOLDER_HELP, OwnAddressForm, UpdateForm, firmware_choice
 from .base import CommandForm, Values
 from .remote_trigger import MESSAGES
+from .sending import OnceForm
 
 CERTIFICATE_TYPES = [
     ("CentralSystemRootCertificate", _("for this central system (CentralSystemRootCertificate)")),
@@ -50,17 +56,16 @@ class ExtendedTriggerMessage(CommandForm):
     connector_id = fields.connector(required=False, help_text=_("Empty: all of them. Only for state and meter values."))
 
 
-class GetLog(CommandForm):
+class GetLog(OwnAddressForm):
     action = "GetLog"
     title = _("Fetch a log")
-    explanation = _("The charger uploads the log to the address you give and reports how far it is.")
+    explanation = _("The charger uploads the log and reports how far it is.")
+    location_name = "log__remote_location"
 
     log_type = forms.ChoiceField(
         label=_("Log"), choices=[("DiagnosticsLog", _("Diagnostics")), ("SecurityLog", _("Security"))]
     )
-    log__remote_location = fields.url(
-        label=_("Folder to upload to"), help_text=_("For example ftp://user:password@files.local/charger/")
-    )
+    log__remote_location = fields.url(label=_("Folder to upload to"), required=False, help_text=FOLDER_HELP)
     log__oldest_timestamp = fields.moment(label=_("From"), required=False)
     log__latest_timestamp = fields.moment(label=_("To"), required=False)
     request_id = _request_id()
@@ -72,23 +77,66 @@ class GetLog(CommandForm):
         if oldest and latest and latest <= oldest:
             self.add_error("log__latest_timestamp", _("The end lies before the start."))
 
+    def queue_ours(self, station: ChargePoint, origin: Origin, sending: OnceForm) -> Command:
+        entered = self.cleaned_data
+        return fetching.fetch_log(
+            station,
+            entered["log_type"],
+            origin=origin,
+            start=entered["log__oldest_timestamp"],
+            stop=entered["log__latest_timestamp"],
+            retries=entered["retries"],
+            retry_interval=entered["retry_interval"],
+            valid_until=sending.valid_until,
+            idempotency_key=sending.idempotency,
+        )
 
-class SignedUpdateFirmware(CommandForm):
+
+class SignedUpdateFirmware(UpdateForm):
     action = "SignedUpdateFirmware"
     title = _("Update the firmware (signed)")
     explanation = _("As “Update the firmware”; the charger checks the signature before it installs.")
     on_running = _("Most chargers wait for the end of a session before they install, some do not.")
 
-    firmware__location = fields.url(label=_("Address of the file"))
+    location_name = "firmware__location"
+
+    firmware = firmware_choice(signed=True)
+    firmware__location = fields.url(label=_("Address of the file"), required=False, help_text=ADDRESS_HELP)
     firmware__retrieve_date_time = fields.moment(label=_("Download from"), initial=timezone.now)
     firmware__install_date_time = fields.moment(label=_("Install from"), required=False, help_text=_("Empty: at once."))
-    firmware__signing_certificate = fields.PemField(label=_("Certificate of the signature"), max_length=5500)
+    firmware__signing_certificate = fields.PemField(
+        label=_("Certificate of the signature"), max_length=5500, required=False, help_text=ADDRESS_HELP
+    )
     firmware__signature = forms.CharField(
-        label=_("Signature"), max_length=800, widget=forms.Textarea({"rows": 4, "spellcheck": "false", "class": "pem"})
+        label=_("Signature"),
+        max_length=800,
+        required=False,
+        widget=forms.Textarea({"rows": 4, "spellcheck": "false", "class": "pem"}),
+        help_text=ADDRESS_HELP,
     )
     request_id = _request_id()
     retries = fields.retries()
     retry_interval = fields.retry_interval()
+
+    def check(self, values: Values) -> None:
+        super().check(values)
+        if values["firmware__location"]:
+            for name in ("firmware__signing_certificate", "firmware__signature"):
+                if not values[name]:
+                    self.add_error(name, _("The charger needs it for a file that is not in the library."))
+
+    def queue_ours(self, station: ChargePoint, origin: Origin, sending: OnceForm) -> Command:
+        update = updates.begin_update(
+            station,
+            self.cleaned_data["firmware"],
+            origin=origin,
+            signed=True,
+            retrieve_at=self.cleaned_data["firmware__retrieve_date_time"],
+            install_at=self.cleaned_data["firmware__install_date_time"],
+            valid_until=sending.valid_until,
+            idempotency_key=sending.idempotency,
+        )
+        return self.command_of(update)
 
 
 class InstallCertificate(CommandForm):

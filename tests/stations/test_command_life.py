@@ -205,8 +205,19 @@ def test_a_queue_survives_a_short_absence(online: ChargePoint) -> None:
 def test_a_command_of_a_dead_process_ends_after_its_time_out(online: ChargePoint) -> None:
     row = queue_command(online, "Reset", RESET, timeout_s=60)
     commands.mark_sent(row, "c1")
+    ChargePoint.objects.update(connection="", gateway=None)
     assert close_lost(in_minutes(1.2)) == 0
     assert close_lost(in_minutes(1.3)) == 1
+    row.refresh_from_db()
+    assert row.status == CommandStatus.TIMED_OUT
+
+
+def test_a_command_on_a_living_line_is_not_ended_by_the_clock(online: ChargePoint) -> None:
+    """Whoever holds the line has a timer of its own, and somebody may have set the clock (F29)."""
+    row = queue_command(online, "Reset", RESET, timeout_s=60)
+    commands.mark_sent(row, online.connection)
+    assert close_lost(in_minutes(60)) == 0
+    assert close_lost(in_minutes(25 * 60)) == 1
     row.refresh_from_db()
     assert row.status == CommandStatus.TIMED_OUT
 
@@ -218,6 +229,7 @@ def test_one_that_cannot_be_closed_keeps_no_other_from_its_end(
     for row in sent:
         commands.mark_sent(row, "c1")
     expired = queue_command(online, "Reset", RESET, valid_until=in_minutes(1))
+    ChargePoint.objects.update(connection="", gateway=None)
     close = commands._close
 
     def fails_for_the_first(command: Command, *arguments: Any, **columns: Any) -> bool:

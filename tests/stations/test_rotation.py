@@ -100,6 +100,7 @@ async def clock(stored, after: timedelta = timedelta(0)) -> None:
     now = timezone.now() + after
 
     def tick() -> None:
+        ChargePoint.objects.update(connection="", gateway=None)  # as the sweep does
         commands.close_lost(now)
         rotation.check(now)
 
@@ -666,7 +667,7 @@ async def test_the_profile_is_never_lowered_over_ocpp(box, station, lift, stored
     assert await stored(lambda: Command.objects.filter(payload__key="securityprofile").count()) == 0
 
 
-@pytest.mark.parametrize(("profile", "words"), [(1, "already"), (0, "already"), (3, "speaks")])
+@pytest.mark.parametrize(("profile", "words"), [(1, "already"), (0, "already"), (4, "speaks")])
 async def test_a_raise_that_cannot_be(box, lift, profile, words):
     with pytest.raises(CommandRefused, match=words):
         await lift(profile)
@@ -708,9 +709,10 @@ async def test_a_raise_needs_a_password(cp, lift):
         await lift(1)
 
 
-async def test_a_profile_we_cannot_check_is_not_raised_to(station, stored):
+@pytest.mark.parametrize(("profile", "words"), [("3", "does not see certificates"), ("4", "no security profile 4")])
+async def test_a_profile_we_cannot_check_is_not_raised_to(station, stored, profile, words):
     """Not by an expert either: a station of profile 3 shows a certificate and no password."""
-    payload = {"key": "SecurityProfile", "value": "3"}
-    with pytest.raises(CommandRefused, match="client certificates"):
+    payload = {"key": "SecurityProfile", "value": profile}
+    with pytest.raises(CommandRefused, match=words):
         await sync_to_async(commands.queue_command)(station, "ChangeConfiguration", payload)
     assert not await stored(Command.objects.exists)

@@ -10,6 +10,7 @@ from ocpp_gateway.v16.messages.boot_notification import BootNotificationRequest,
 from ocpp_gateway.v16.messages.boot_notification import RegistrationStatus as WireStatus
 from stations import services
 from stations.models import RegistrationStatus
+from transfers.progress import saw_boot
 
 #: Least wait of a station that is not accepted before it introduces itself again; approval triggers it earlier.
 RETRY_INTERVAL_S = 60
@@ -30,6 +31,7 @@ def handle(call: IncomingCall[BootNotificationRequest]) -> BootNotificationRespo
         meter_type=boot.meter_type,
         meter_serial_number=boot.meter_serial_number,
     )
+    saw_boot(call.charge_point, at=call.received_at)
     is_accepted = status == RegistrationStatus.ACCEPTED
     return BootNotificationResponse(
         status=cast(WireStatus, status.value),

@@ -7,14 +7,11 @@ from ocpp_gateway.v16.messages.firmware_status_notification import (
 )
 from stations.models import ProgressReport
 from stations.services import record_progress
+from transfers.progress import saw_progress
 
 
 def handle(call: IncomingCall[FirmwareStatusNotificationRequest]) -> FirmwareStatusNotificationResponse:
-    record_progress(
-        call.charge_point,
-        kind=ProgressReport.Kind.FIRMWARE,
-        status=call.request.status,
-        request_id=None,
-        at=call.received_at,
-    )
+    kind, status, at = ProgressReport.Kind.FIRMWARE, call.request.status, call.received_at
+    record_progress(call.charge_point, kind=kind, status=status, request_id=None, at=at)
+    saw_progress(call.charge_point, kind=kind, status=status, request_id=None, at=at)
     return FirmwareStatusNotificationResponse()

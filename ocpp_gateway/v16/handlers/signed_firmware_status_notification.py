@@ -7,14 +7,12 @@ from ocpp_gateway.v16.messages.signed_firmware_status_notification import (
 )
 from stations.models import ProgressReport
 from stations.services import record_progress
+from transfers.progress import saw_progress
 
 
 def handle(call: IncomingCall[SignedFirmwareStatusNotificationRequest]) -> SignedFirmwareStatusNotificationResponse:
-    record_progress(
-        call.charge_point,
-        kind=ProgressReport.Kind.SIGNED_FIRMWARE,
-        status=call.request.status,
-        request_id=call.request.request_id,
-        at=call.received_at,
-    )
+    kind, at = ProgressReport.Kind.SIGNED_FIRMWARE, call.received_at
+    status, request_id = call.request.status, call.request.request_id
+    record_progress(call.charge_point, kind=kind, status=status, request_id=request_id, at=at)
+    saw_progress(call.charge_point, kind=kind, status=status, request_id=request_id, at=at)
     return SignedFirmwareStatusNotificationResponse()

@@ -5,7 +5,7 @@ from ocpp_gateway.v16.messages.status_notification import StatusNotificationRequ
 from stations.models import ChargePointStatus
 from stations.services import record_status
 from transactions.clock import moment_of
-from transactions.services import end_reservations, report_conflict
+from transactions.services import end_at_free_connector, end_reservations, report_conflict
 
 #: These end a reservation without a word from the station (§5.13).
 _ENDS_RESERVATIONS = frozenset({ChargePointStatus.FAULTED, ChargePointStatus.UNAVAILABLE})
@@ -26,6 +26,8 @@ def handle(call: IncomingCall[StatusNotificationRequest]) -> StatusNotificationR
     )
     if connector.status == report.status and report.status in _ENDS_RESERVATIONS:
         end_reservations(connector, call.received_at)
+    elif connector.status == report.status == ChargePointStatus.AVAILABLE:
+        end_at_free_connector(connector, call.received_at)
     if report.error_code == "LocalListConflict":
         report_conflict(call.charge_point)
     return StatusNotificationResponse()

@@ -141,6 +141,7 @@ class Command(BaseCommand):
             help="answer a command only after so many real seconds; may be repeated",
         )
         add("--stop-on-exit", action="store_true", help="end transactions on Ctrl-C; else stations just vanish")
+        add("--no-files", action="store_true", help="only talk about firmware and uploads, transfer nothing")
         add("--quiet", action="store_true", help="print only the summary")
         add("--seed", type=int, help="make chance repeatable")
 
@@ -176,6 +177,7 @@ class Command(BaseCommand):
             speed=options["speed"] or (demo.SPEED if options["demo"] else 1.0),
             configuration={"MeterValueSampleInterval": str(options["interval_s"])},
             seed=options["seed"],
+            transfers_files=not options["no_files"],
             on_event=None if options["quiet"] else self._print,
         )
         station.overrides.update(_overrides(options["answer"], options["answer_delay"]))

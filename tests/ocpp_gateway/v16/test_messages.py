@@ -29,6 +29,8 @@ from ocpp_gateway.v16.messages.status_notification import StatusNotificationRequ
 from ocpp_gateway.v16.messages.stop_transaction import StopTransactionRequest
 from ocpp_gateway.v16.types import IdTagInfo, MeterValue, SampledValue
 
+pytestmark = pytest.mark.long
+
 MOMENT = datetime(2025, 2, 1, 18, tzinfo=UTC)
 UTC_TEXT = "2025-02-01T18:00:00Z"
 
