@@ -7,24 +7,18 @@ from collections.abc import Generator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
+
+from stations.stored_files import delete_orphans, scratch
 
 from .kinds import Result
 from .models import KEEP_ROW, UNFINISHED, Job
 
 FOLDER = "jobs"
 PIECE_BYTES = 64 * 1024
-#: A file without a row was left by a process that died; a younger one may be about to get its row.
+#: A file is stored before its row says so.
 ORPHANED_AFTER = timedelta(hours=1)
-
-
-def scratch() -> Path:
-    """A folder for files that are being made. A table in the making takes ten times the space of the finished file."""
-    folder = Path(settings.DATA_DIR) / "tmp"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
 
 
 def save(job: Job, result: Result) -> str:
@@ -64,26 +58,8 @@ def prune(now: datetime) -> int:
         Job.objects.filter(pk=job.pk, file=job.file.name).update(file="")
         count += 1
     expired.filter(expires_at__lt=now - KEEP_ROW).delete()
-    return count + _delete_orphans(now) + _delete_scratch(now)
-
-
-def _delete_orphans(now: datetime) -> int:
-    try:
-        names = [f"{FOLDER}/{name}" for name in default_storage.listdir(FOLDER)[1]]
-    except FileNotFoundError:
-        return 0
     known = set(Job.objects.exclude(file="").values_list("file", flat=True))
-    orphans = [name for name in names if name not in known and _is_old(name, now)]
-    for name in orphans:
-        delete(name)
-    return len(orphans)
-
-
-def _is_old(name: str, now: datetime) -> bool:
-    try:
-        return default_storage.get_modified_time(name) < now - ORPHANED_AFTER
-    except FileNotFoundError:  # another process deletes too
-        return False
+    return count + delete_orphans(FOLDER, known, before=now - ORPHANED_AFTER) + _delete_scratch(now)
 
 
 def _delete_scratch(now: datetime) -> int:

@@ -21,6 +21,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext
 
 from stations import changes
+from stations.courtesy import beside_stations
 
 from . import files, kinds, lives
 from .kinds import JobFailed, Result
@@ -104,7 +105,7 @@ class Runner:
         heart = _Heart(job, progress)
         heart.start()
         try:
-            with translation.override(job.language):
+            with translation.override(job.language), beside_stations():
                 self._settle(job, progress)
         finally:
             heart.end()

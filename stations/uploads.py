@@ -28,6 +28,13 @@ MAX_UNZIPPED_BYTES = 200 * 1024 * 1024
 MAX_ROWS = 200_000
 MAX_COLUMNS = 100
 MAX_CELL_CHARACTERS = 100_000
+#: What openpyxl reads whole (styles, types, relations), and how many texts and cells of one row it keeps at once.
+MAX_PART_BYTES = 2 * 1024 * 1024
+MAX_TEXTS = 2_000_000
+MAX_CELLS_OF_ROW = 16_384
+_LARGE_PARTS = re.compile(r"xl/(?:worksheets/[^/]+\.xml|sharedStrings\.xml|media/[^/]+)")
+_ELEMENT = re.compile(rb"<(?:\w+:)?(row|c|si)[\s/>]")
+_PIECE = 64 * 1024
 
 
 class UnreadableFile(ValueError):
@@ -124,6 +131,8 @@ def _check_archive(data: bytes) -> None:
                 raise UnreadableFile(_("The workbook unpacks to more than 200 MB."))
             for entry in archive.infolist():
                 _refuse_document_type(archive, entry)
+                if entry.file_size > MAX_PART_BYTES:
+                    _refuse_bomb(archive, entry)
     except UnreadableFile:
         raise
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, ValueError, EOFError):
@@ -133,8 +142,33 @@ def _check_archive(data: bytes) -> None:
 def _refuse_document_type(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
     """Entities are how XML reads other files and grows without end; no spreadsheet program writes a DOCTYPE."""
     with archive.open(entry) as file:
-        if b"<!DOCTYPE" in file.read(4096):
-            raise ValueError(entry.filename)
+        head = file.read(4096)
+    is_wide = b"\0" in head and entry.filename.endswith((".xml", ".rels"))  # UTF-16, in which nothing below is found
+    if b"<!DOCTYPE" in head or is_wide:
+        raise ValueError(entry.filename)
+
+
+def _refuse_bomb(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    """openpyxl keeps a whole row, all texts and all styles; a few kB of zip would make gigabytes of them."""
+    if not _LARGE_PARTS.fullmatch(entry.filename):
+        raise UnreadableFile(_("The file is not a readable XLSX workbook."))
+    counts = {b"row": 0, b"c": 0, b"si": 0}
+    rest = b""
+    with archive.open(entry) as file:
+        while piece := file.read(_PIECE):
+            whole = rest + piece
+            end = max(whole.rfind(b"<"), 0)
+            rest = whole[end:]
+            if len(rest) > 10 * MAX_CELL_CHARACTERS and not entry.filename.startswith("xl/media/"):
+                raise UnreadableFile(_("The workbook has a cell that is too long."))
+            for element in _ELEMENT.finditer(whole, 0, end):
+                counts[element[1]] += 1
+                if element[1] == b"row":
+                    counts[b"c"] = 0
+            if counts[b"row"] > MAX_ROWS + 1 or counts[b"si"] > MAX_TEXTS:
+                raise UnreadableFile(_("The file has more than 200,000 rows."))
+            if counts[b"c"] > MAX_CELLS_OF_ROW:
+                raise UnreadableFile(_("The file has more than 100 columns."))
 
 
 def _xlsx_rows(data: bytes) -> Iterator[list[Any]]:

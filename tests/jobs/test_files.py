@@ -18,6 +18,7 @@ from jobs import files
 from jobs.kinds import Result
 from jobs.models import KEEP_FILE, KEEP_ROW, Job, State
 from plugcontrol.clockwork import JOBS, run_once
+from stations import stored_files
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -55,7 +56,7 @@ def test_a_file_stays_for_a_day_and_its_row_for_a_month(finished):
 
 def test_what_dead_processes_left_is_deleted(finished):
     orphan = default_storage.save("jobs/orphan.csv", ContentFile(b"x"))
-    scrap = files.scratch() / "half a table"
+    scrap = stored_files.scratch() / "half a table"
     scrap.write_bytes(b"x")
     files.prune(timezone.now())
     assert default_storage.exists(orphan)

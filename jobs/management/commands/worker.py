@@ -10,8 +10,8 @@ from typing import Any
 import structlog
 from django.core.management.base import BaseCommand
 
-from jobs import files
 from jobs.runner import Runner
+from stations.stored_files import scratch
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         # a large table in the making does not fit into /tmp where that is memory
-        tempfile.tempdir = str(files.scratch())
+        tempfile.tempdir = str(scratch())
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
