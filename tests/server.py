@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
+
+from . import warm
 
 ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT_S = 60
@@ -78,6 +83,10 @@ class Server:
         return "".join(self.output)
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def page(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
@@ -126,12 +135,31 @@ def environment(data_dir: Path, **more: Any) -> dict[str, str]:
 
 
 def manage(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "manage.py", *arguments]
-    return subprocess.run(command, cwd=ROOT, env={**os.environ, **env}, capture_output=True, text=True, check=False)
+    return warm.manage(arguments, {**os.environ, **env})
+
+
+@functools.cache
+def _empty_database() -> Path:
+    """A SQLite file with all migrations applied, made once by each test process: that takes longer than a server."""
+    folder = Path(tempfile.mkdtemp(prefix="plugcontrol-empty-"))
+    prepared = manage("prepare", env=environment(folder))
+    assert prepared.returncode == 0, prepared.stderr
+    return folder / "plugcontrol.sqlite3"
+
+
+def spare_migrations(env: dict[str, str]) -> None:
+    """Put an empty database where a server with this environment would make one."""
+    file = Path(env["DATA_DIR"]) / "plugcontrol.sqlite3"
+    if not env["DATABASE_URL"] and not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(_empty_database(), file)
 
 
 @contextmanager
-def serving(env: dict[str, str], *arguments: str) -> Iterator[Server]:
+def serving(env: dict[str, str], *arguments: str, from_nothing: bool = False) -> Iterator[Server]:
+    """A server until the block ends; `from_nothing`: it makes its database itself, as on a new machine."""
+    if not from_nothing:
+        spare_migrations(env)
     server = Server([sys.executable, "manage.py", "serve", "--prepare", *arguments], env)
     try:
         server.wait_until_ready()

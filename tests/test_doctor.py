@@ -16,8 +16,11 @@ from plugcontrol.management.commands import doctor
 
 from .server import environment, free_port, manage, serving
 
+pytestmark = pytest.mark.long
+
 SUBJECTS = [
-    *("configuration", "database", "redis server", "channel layer", "data folder", "hosts", "port", "charger address"),
+    *("configuration", "database", "redis server", "channel layer", "data folder", "certificates"),
+    *("hosts", "port", "charger address", "tls line", "files"),
 ]
 
 
@@ -58,6 +61,7 @@ def test_all_is_well(prepared: dict[str, str]) -> None:
     assert findings["database"][0][1].startswith("SQLite 3.")
     assert ("ok", "all migrations are applied") in findings["database"]
     assert findings["charger address"] == [("ok", "wss://charge.example.org/ocpp/<charger-id>")]
+    assert findings["files"] == [("ok", "chargers transfer them at https://charge.example.org/transfers/")]
 
 
 def test_as_text_there_is_a_line_for_each_finding(prepared: dict[str, str]) -> None:
@@ -110,18 +114,33 @@ def test_what_deserves_a_warning_breaks_nothing(prepared: dict[str, str]) -> Non
     key = Path(prepared["DATA_DIR"]) / "secret_key"
     key.chmod(0o644)
     try:
-        result, findings = examine(prepared | {"DEBUG": "1", "ALLOWED_HOSTS": "*", "PUBLIC_URL": ""})
+        result, findings = examine(prepared | {"DEBUG": "1", "PUBLIC_URL": ""})
     finally:
         key.chmod(0o600)
 
     assert result.returncode == 0, result.stdout
     warned = {subject for subject, found in findings.items() if any(level == "warning" for level, _text in found)}
     # a server on the loopback address cannot be reached by any charger
-    assert warned == {"configuration", "data folder", "hosts", "charger address"}
+    assert warned == {"configuration", "data folder", "charger address"}
 
 
 def test_the_key_it_warns_of_is_made_private(prepared: dict[str, str]) -> None:
     assert stat.S_IMODE((Path(prepared["DATA_DIR"]) / "secret_key").stat().st_mode) == 0o600
+
+
+def test_ftp_that_nobody_started(prepared: dict[str, str]) -> None:
+    ftp = {"FTP_ADDRESS": "files.example.org", "FTP_PORT": str(free_port()), "FILES_URL": "http://192.168.1.20:8000"}
+    result, findings = examine(prepared | ftp)
+
+    assert result.returncode == 0, result.stdout
+    assert [level for level, _text in findings["files"]] == ["ok", "ok", "ok", "warning"]
+    told = [text for level, text in findings["files"] if level == "ok"]
+    assert [text.rpartition(" ")[2] for text in told] == [
+        "http://192.168.1.20:8000/transfers/",
+        "https://charge.example.org/transfers/",
+        "ftp://files.example.org/",
+    ]
+    assert "make ftp" in findings["files"][-1][1]
 
 
 def test_hosts_without_the_public_one(prepared: dict[str, str]) -> None:

@@ -6,7 +6,6 @@ import shutil
 import sqlite3
 import stat
 import subprocess
-import sys
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -18,21 +17,17 @@ from django.db import connection, connections
 
 from plugcontrol.management.commands import prepare
 
+from . import warm
+
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "correct horse battery"
 
 
 def manage(data_dir: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     own = {"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, "DATA_DIR": str(data_dir), "PYTHONUTF8": "1"}
-    return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=ROOT,
-        env=own | variables,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return warm.manage(arguments, own | variables)
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,12 @@
 
 import asyncio
 import base64
+import contextlib
 import signal
+import socket
 import sys
+import time
+from pathlib import Path
 
 import pytest
 import websockets
@@ -58,7 +62,7 @@ def env(tmp_path):
 
 
 def test_from_nothing_to_a_session_in_a_file(env, tmp_path):
-    with serving(env) as server:
+    with serving(env, from_nothing=True) as server:
         assert manage("create_id_tag", "CAFE", "--holder", "Anna", env=env).returncode == 0
 
         def approve():
@@ -113,6 +117,29 @@ def test_a_killed_server_can_be_started_again_at_once(env):
     server.kill()
     with serving(env) as again:
         assert again.get("/healthz")[0] == 200
+
+
+def open_files(pid: int) -> list[str]:
+    paths = []
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            paths.append(str(entry.readlink()))
+    return paths
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks at the open files of a process")
+def test_an_upload_is_not_kept_in_what_may_be_memory(env, tmp_path):
+    """In containers /tmp is a small one; a firmware is a large file."""
+    with serving(env) as server, socket.create_connection(("127.0.0.1", server.port)) as line:
+        length = 8 * 1024 * 1024
+        line.sendall(f"POST /login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n".encode())
+        line.sendall(bytes(length // 2))
+        for _ in range(100):
+            half = [path for path in open_files(server.pid) if "(deleted)" in path]
+            if half:
+                break
+            time.sleep(0.1)
+    assert [Path(path).parent for path in half] == [tmp_path / "tmp"]
 
 
 async def refused(address: str, **options) -> int:

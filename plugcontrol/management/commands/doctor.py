@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import socket
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,13 +22,19 @@ from django.core.checks import ERROR, run_checks
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 
-from plugcontrol import addresses
+from certificates import authority, own_ca, x509
+from certificates.models import StationCertificate
+from plugcontrol import addresses, tls
 from plugcontrol.configuration import lan_addresses
+from transfers import addresses as file_addresses
+from transfers import receiving
 
 OK, WARNING, BROKEN = "ok", "warning", "error"
 PATIENCE_S = 3
 CLOCK_TOLERANCE_S = 5
+CERTIFICATE_TOLERANCE = timedelta(days=14)
 #: Where SQLite's locks cannot be trusted.
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs"}
 
@@ -60,7 +67,10 @@ class Command(BaseCommand):
 
 def examine() -> list[Finding]:
     """Every finding, in the order a person would mend them."""
-    checks = (configuration, database, redis_server, channel_layer, data_folder, hosts, port, charger_address)
+    checks = (
+        *(configuration, database, redis_server, channel_layer, data_folder, certificates),
+        *(hosts, port, charger_address, tls_line, files),
+    )
     return [Finding(level, check.__name__.replace("_", " "), text) for check in checks for level, text in check()]
 
 
@@ -185,16 +195,62 @@ def data_folder() -> Findings:
     yield OK, f"{folder.absolute()} can be written"
 
 
+def certificates() -> Findings:
+    if not (settings.CA_CERTIFICATE or settings.CA_KEY or (settings.DATA_DIR / own_ca.FOLDER).exists()):
+        yield OK, "the CA for chargers' certificates is made when it is first needed"
+        return
+    ca = authority.current()
+    if ca is None or authority.problem():
+        yield BROKEN, authority.problem()
+        return
+    if _has_signed_with_another(ca):
+        yield (
+            BROKEN,
+            (
+                "chargers hold certificates of a CA that is gone and will be refused: restore DATA_DIR/ca from "
+                "its copy, or name that CA with CA_CERTIFICATE."
+            ),
+        )
+    ends = f"{ca.certificate.not_valid_after_utc:%Y-%m-%d}"
+    yield OK, f"the CA signs {'here' if ca.can_sign else 'elsewhere: export and import requests'}, until {ends}"
+
+
+def _has_signed_with_another(ca: authority.Authority) -> bool:
+    """Whether the newest certificate made here comes from another CA than the one there is: that one was lost."""
+    try:
+        newest = StationCertificate.objects.filter(is_ours=True, revoked_at=None).order_by("-pk").first()
+    except Error:  # said under the database's own heading
+        return False
+    if newest is None or newest.not_after <= timezone.now():
+        return False
+    own, *between = x509.read_chain(newest.chain)
+    return not x509.leads_to(own, ca.chain, between=between, at=timezone.now())
+
+
 def hosts() -> Findings:
     allowed = settings.ALLOWED_HOSTS
-    if "*" in allowed:
-        yield WARNING, "ALLOWED_HOSTS is *: name the hosts people type."
-        return
     host = urlsplit(settings.PUBLIC_URL).hostname
     if host and not any(host == name or (name[:1] == "." and f".{host}".endswith(name)) for name in allowed):
         yield BROKEN, f"ALLOWED_HOSTS lacks {host}, the host of PUBLIC_URL: pages will answer 400."
         return
     yield OK, f"pages answer to {', '.join(allowed)}"
+
+
+def tls_line() -> Findings:
+    """The line on which the server itself speaks TLS."""
+    if not tls.is_wanted():
+        yield OK, "not spoken here: chargers' wss:// needs TLS_CERTIFICATE, or a proxy that ends TLS"
+        return
+    if problem := tls.problem():
+        yield BROKEN, problem
+        return
+    for path, certificate in tls.own_certificates():
+        left = certificate.not_valid_after_utc - datetime.now(UTC)
+        ends = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
+        if left < CERTIFICATE_TOLERANCE:
+            yield (WARNING, f"{path} ends on {ends}: chargers will not connect after it; renew it.")
+        else:
+            yield OK, f"{addresses.secure_charger_address()}<charger-id> with {path}, until {ends}"
 
 
 def port() -> Findings:
@@ -224,3 +280,24 @@ def charger_address() -> Findings:
         yield WARNING, "chargers in the network cannot reach this server; set HOST=0.0.0.0 or PUBLIC_URL."
         return
     yield OK, f"{addresses.charger_address()}<charger-id>"
+
+
+def files() -> Findings:
+    """Where chargers fetch and deliver files, whether somebody listens there, and whether there is room for them."""
+    for address in file_addresses.roots_of_files():
+        yield OK, f"chargers transfer them at {address}"
+    if settings.FTP_ADDRESS and not _listens(settings.FTP_PORT):
+        yield WARNING, f"FTP_ADDRESS is set, but nothing listens on port {settings.FTP_PORT}; run `make ftp`."
+    folder = Path(settings.DATA_DIR)
+    if folder.exists() and shutil.disk_usage(folder).free < receiving.RESERVE_BYTES:
+        least_mb = receiving.RESERVE_BYTES // 2**20
+        yield BROKEN, f"less than {least_mb} MiB are free in {folder.absolute()}: files of chargers are refused."
+
+
+def _listens(number: int) -> bool:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.HOST, settings.HOST)  # noqa: S104 - compared, not bound
+    try:
+        socket.create_connection((host, number), timeout=PATIENCE_S).close()
+    except OSError:
+        return False
+    return True

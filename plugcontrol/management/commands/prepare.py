@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,9 @@ from people.administration import needs_setup
 from plugcontrol.setup import create_first_administrator
 
 KEPT_COPIES = 5
+#: So long a migration waits for a table, and so often it tries again a second later.
+LOCK_TIMEOUT_S, LOCK_ATTEMPTS = 2, 100
+_LOCK_NOT_AVAILABLE = "55P03"
 _MIGRATION_LOCK = 0x706C7567  # "plug": any number will do as long as every process takes the same
 
 
@@ -84,7 +87,32 @@ class Command(BaseCommand):
             if executor.loader.applied_migrations:
                 self.copy_sqlite(f"{first.app_label}-{first.name}")
             self.stdout.write(f"Applying {len(plan)} database migration{'s' if len(plan) > 1 else ''} …")
-        call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
+        self.without_queues(lambda: call_command("migrate", interactive=False, verbosity=0, skip_checks=True))
+
+    def without_queues(self, apply: Callable[[], object]) -> None:
+        """Do what wants tables for itself, and let go of it where it would wait: whoever comes later waits behind it.
+
+        A charger's message stands behind a migration that stands behind somebody's long report (F37).
+        """
+        if connection.vendor != "postgresql":
+            apply()
+            return
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{LOCK_TIMEOUT_S}s"])
+        for attempt in range(1, LOCK_ATTEMPTS + 1):
+            try:
+                apply()
+                break
+            except OperationalError as error:
+                if getattr(error.__cause__, "sqlstate", "") != _LOCK_NOT_AVAILABLE:
+                    raise
+                if attempt == LOCK_ATTEMPTS:
+                    raise CommandError("the database was not migrated: a table is in use all the time") from None
+                if attempt == 1:
+                    self.stdout.write("Waiting, because a table is in use …")
+            time.sleep(1)
+        with connection.cursor() as cursor:
+            cursor.execute("RESET lock_timeout")
 
     def copy_sqlite(self, migration: str) -> None:
         """Copy the SQLite file beside a running server's writes; the newest KEPT_COPIES copies stay."""
