@@ -99,9 +99,9 @@ def _write(now: datetime, number: int) -> int:
     known = [row for row in rows if row["id"] is not None]
     new = [{name: value for name, value in row.items() if name != "id"} for row in rows if row["id"] is None]
     if new:
-        bulk.insert(ListedTag, new)
+        bulk.run([bulk.insert(ListedTag, new)])
     if known:
-        bulk.update(ListedTag, ("id_tag", "status", "parent_id_tag", "expires_at", "revision"), known)
+        bulk.run([bulk.update(ListedTag, ("id_tag", "status", "parent_id_tag", "expires_at", "revision"), known)])
     return len(rows) + _gone().update(status="", revision=number)
 
 

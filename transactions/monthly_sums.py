@@ -9,7 +9,7 @@ by then every transaction that had not seen the question is over. If a month cha
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -47,6 +47,11 @@ def changed(batch: WriteBatch, transaction: Transaction, at: datetime) -> None:
     if not transaction.is_running:
         months.add(_month_of(transaction.started_at))
     batch.before_flush("changed months", lambda: _mark_stale(months))
+
+
+def stale(moments: Iterable[datetime]) -> None:
+    """Sessions that began at these moments count for somebody else now: their months are summed up anew."""
+    _mark_stale({_month_of(at) for at in moments})
 
 
 def _mark_stale(months: set[date]) -> None:

@@ -230,7 +230,7 @@ def _readings(transaction_ids: Collection[int]) -> Iterable[tuple[int, Reading]]
     keys = among(transaction_ids)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT t.id, {moment}, m.energy_wh, {numbers} FROM {t} t {of_each} WHERE t.id IN ({keys.sql}){which} "  # noqa: S608
+            f"SELECT t.id, {moment}, m.energy_wh, {numbers} FROM {t} t {of_each} WHERE t.id IN ({keys.sql}){which} "  # noqa: S608 - names only
             "ORDER BY t.id, m.timestamp DESC",
             keys.params,
         )

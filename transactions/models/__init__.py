@@ -7,6 +7,7 @@ from .meter_value import DailyEnergy, MeterValue
 from .monthly_sums import MonthlySum, SummedMonth
 from .power import PowerRecord
 from .reservation import Reservation
+from .thinning import Thinning
 from .transaction import AuthorizationStatus, EndedBy, Flag, OrphanedStop, StopReason, Transaction
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Reservation",
     "StopReason",
     "SummedMonth",
+    "Thinning",
     "Transaction",
     "UnknownIdTag",
 ]

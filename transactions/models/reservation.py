@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from stations.models import Command, Connector
 
@@ -37,7 +38,7 @@ class Reservation(models.Model):
         REFUSED = "refused", _("refused")
         USED = "used", _("used")
         EXPIRED = "expired", _("expired")
-        CANCELLED = "cancelled", _("cancelled")
+        CANCELLED = "cancelled", pgettext_lazy("reservation", "cancelled")
         ENDED = "ended", _("ended by a fault or by going out of service")
 
     id = models.AutoField(_("reservation"), primary_key=True)
