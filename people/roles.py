@@ -45,11 +45,22 @@ _RECORDS = (
     "dailyenergy",
     "reciperun",
     "securitychange",
+    "transfer",
+    "stationfile",
+    "firmwareupdate",
+    "stationcertificate",
+    "signingrequest",
+    "installedcertificate",
+    "certificatereading",
+    "securityupgrade",
+    "assignment",
+    "compositereading",
 )
 _MODEL_KEYS = ("templatekey", "recipekey")
 _OBJECTS = ("site", "chargepoint", "connector", "idtaggroup", "idtag", "transaction", "reservation", "locallist")
+_LIBRARY = ("firmwarefile", "campaign", "rootcertificate", "chargingprofile")
 
-_VIEWER = _may("view", *_RECORDS, *_OBJECTS, "stationmodel", *_MODEL_KEYS) | _may(
+_VIEWER = _may("view", *_RECORDS, *_OBJECTS, *_LIBRARY, "stationmodel", *_MODEL_KEYS) | _may(
     "export", "chargepoint", "idtag", "transaction", "metervalue"
 )
 _OPERATOR = (
@@ -63,12 +74,18 @@ _OPERATOR = (
     | _may("change", "stationmodel", *_MODEL_KEYS)
     | _may("delete", *_MODEL_KEYS)
     | {"add_locallist", "change_locallist"}
+    | {f"{verb}_{model}" for verb in ("add", "change") for model in ("firmwarefile", "campaign", "chargingprofile")}
+    | {"download_stationfile", "sign_signingrequest", "revoke_stationcertificate"}
+    | {"add_securityupgrade", "change_securityupgrade"}
 )
 _PEOPLE = ("user", "group", "apikey", "membership")
 _ADMINISTRATOR = (
     _OPERATOR
     | _may("delete", "site", "idtaggroup", "connectionattempt", "stationmodel")
     | {f"{verb}_{model}" for verb in ("add", "change", "delete", "view") for model in _PEOPLE}
+    | _may("add", "rootcertificate")
+    | _may("change", "rootcertificate")
+    | _may("delete", "stationfile")
     | {"view_job", "view_logentry"}
 )
 

@@ -10,11 +10,13 @@ from django.conf import settings
 from django.contrib.auth import login, password_validation
 from django.contrib.auth.forms import BaseUserCreationForm
 from django.contrib.auth.models import Group, User
+from django.contrib.auth.views import redirect_to_login
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
@@ -22,6 +24,7 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
+from people import audit
 from people.administration import needs_setup
 from people.models import Preferences, check_time_zone
 from stations.models import Site
@@ -107,6 +110,7 @@ class SetupView(View):
         if user is None:
             return render(request, "setup.html", {"form": form})
         login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+        audit.record(audit.Event.LOGIN, user)
         return redirect("screens:welcome")
 
     @staticmethod
@@ -124,8 +128,16 @@ class SetupView(View):
 
 
 @never_cache
-def admin_login(request: HttpRequest) -> HttpResponse:
-    """The admin's login page; without any user there is nothing to log in to."""
+def admin_login(request: HttpRequest) -> HttpResponseBase:
+    """The administration has no login of its own, only a page for who is logged in and not let in."""
     from django.contrib import admin
 
-    return redirect("setup") if needs_setup() else admin.site.login(request)
+    from screens.account.views import Login
+
+    if needs_setup():
+        return redirect("setup")
+    if request.method == "POST":
+        return Login.as_view(redirect_authenticated_user=False)(request)
+    if not request.user.is_authenticated:
+        return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
+    return admin.site.login(request)

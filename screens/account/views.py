@@ -9,16 +9,17 @@ from django.contrib.auth import views as auth_views
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import reverse, reverse_lazy
+from django.urls import reverse_lazy
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from people.access import access_of
+from people import audit, second_factor
 from people.administration import needs_setup
 from people.models import Preferences
 
 from ..pages import FormPage
 from ..people.words import roles_of
+from .entrance import come_in, first_page
 from .forms import PreferencesForm
 
 
@@ -44,7 +45,11 @@ class AccountPage(FormPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         is_holder = self.access.is_holder
-        shown = {"roles": roles_of(self.request.user, is_holder=is_holder), "is_holder": is_holder}
+        shown = {
+            "roles": roles_of(self.request.user, is_holder=is_holder),
+            "is_holder": is_holder,
+            "second_factor": second_factor.summary(self.request.user),
+        }
         return super().get_context_data(**shown, **kwargs)
 
 
@@ -71,6 +76,9 @@ class Login(auth_views.LoginView):
             return redirect("setup")
         return super().dispatch(request, *args, **kwargs)
 
+    def form_valid(self, form: Any) -> HttpResponse:
+        return come_in(self.request, form.get_user(), self.get_redirect_url())
+
     def get_default_redirect_url(self) -> str:
         return first_page(self.request.user)
 
@@ -80,23 +88,25 @@ class Logout(auth_views.LogoutView):
 
     next_page = "screens:login"
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if isinstance(request.user, User):
+            audit.record(audit.Event.LOGOUT, request.user)
+        return super().post(request, *args, **kwargs)
+
 
 class SetPassword(auth_views.PasswordResetConfirmView):
-    """Behind an invitation's link: choose a password and be logged in. The link works once."""
+    """Behind an invitation's link: choose a password and be logged in. The link works once.
+
+    It stands for the password only: who has a second factor is asked for it.
+    """
 
     template_name = "screens/account/set_password.html"
-    post_reset_login = True
-    post_reset_login_backend = "django.contrib.auth.backends.ModelBackend"
 
     def get_user(self, uidb64: str) -> User | None:
         """Nobody for a deactivated account: its links are dead."""
         user = super().get_user(uidb64)
         return user if isinstance(user, User) and user.is_active else None
 
-    def get_success_url(self) -> str:
-        return first_page(self.user)
-
-
-def first_page(user: Any) -> str:
-    """Operators begin at the overview, those who only charge at their own sessions."""
-    return reverse("screens:overview" if access_of(user).is_operator_side else "screens:mine")
+    def form_valid(self, form: Any) -> HttpResponse:
+        del self.request.session[auth_views.INTERNAL_RESET_SESSION_TOKEN]
+        return come_in(self.request, form.save())

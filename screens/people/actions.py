@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 
-from people import administration
+from people import administration, second_factor
 from people.administration import NotPossible
 from people.cards import link_tag, unlink_tag
 
@@ -51,6 +51,17 @@ class Reactivate(PersonAction):
     def act(self, request: HttpRequest, person: User, **kwargs: Any) -> None:
         administration.reactivate(person, by=administrator(request))
         messages.success(request, _("%(person)s can log in again.") % {"person": person})
+
+
+class RemoveSecondFactor(PersonAction):
+    """For somebody else's lost phone; one's own takes a code."""
+
+    def act(self, request: HttpRequest, person: User, **kwargs: Any) -> None:
+        if person == request.user:
+            raise NotPossible(_("Remove your own second factor on the page of your account."))
+        if not second_factor.remove(person):
+            raise NotPossible(_("%(person)s has no second factor.") % {"person": person})
+        messages.success(request, _("%(person)s logs in with the password alone now.") % {"person": person})
 
 
 class LinkTag(PersonAction):

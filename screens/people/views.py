@@ -13,7 +13,8 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
-from people import administration
+from people import administration, second_factor
+from people.access import access_of
 from people.administration import NotPossible
 
 from ..lists import ListPage
@@ -91,6 +92,8 @@ class PersonPage(ForAdministrators):
             "may_change": person is None or may_change(self.request, person),
             "is_self": person is not None and person.pk == self.request.user.pk,
             "is_invited": person is not None and not person.has_usable_password() and person.last_login is None,
+            "second_factor": second_factor.summary(person) if person else None,
+            "needs_second_factor": person is not None and second_factor.is_required(access_of(person)),
             "tags": person.id_tags.order_by("id_tag") if person else (),
             "tag_form": TagNumberForm(label_suffix=""),
         }

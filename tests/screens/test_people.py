@@ -151,7 +151,7 @@ def test_the_list_costs_the_same_however_many_people(anna, north, django_assert_
         user = User.objects.create_user(f"p{number}")
         Membership.objects.create(user=user, site=north, role="Viewers")
         IdTag.objects.create(id_tag=f"T{number}", user=user)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         client.get(url("people"))
 
 

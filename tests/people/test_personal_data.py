@@ -1,0 +1,234 @@
+"""One person's data: all of it given out, all of it forgotten, and what the operator has to keep still adds up."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import timedelta
+
+import pytest
+from auditlog.models import LogEntry
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.db import connection, models
+from django.db.models import Sum
+
+from people import audit, personal_data
+from people.administration import NotPossible
+from people.personal_data import Subject
+from stations.models import ChargePoint, Command, Connector, Message, Site
+from transactions.models import (
+    EndedBy,
+    IdTag,
+    MeterValue,
+    OrphanedStop,
+    Reservation,
+    SummedMonth,
+    Transaction,
+    UnknownIdTag,
+)
+
+from ..admin_cast import AT, make_transaction
+from ..conftest import make_station
+from . import browser, holder, person
+
+pytestmark = pytest.mark.django_db
+
+NUMBER, OTHER = "04A1F00D", "04B2BEEF"
+NAME = "Hanna Braun"
+
+
+@pytest.fixture
+def connector():
+    station = make_station("N", site=Site.objects.create(name="North"))
+    return Connector.objects.create(charge_point=station, connector_id=1)
+
+
+@pytest.fixture
+def hanna(connector):
+    """Two ended sessions with readings, and traces of the card everywhere else; Otto has a session too."""
+    card = IdTag.objects.create(id_tag=NUMBER, holder=NAME, note="blue car")
+    other = IdTag.objects.create(id_tag=OTHER, holder="Otto")
+    user = holder(card, username="hanna")
+    user.first_name, user.last_name, user.email = "Hanna", "Braun", "hanna@example.org"
+    user.save()
+    for days, tag, number in ((0, card, NUMBER), (1, None, NUMBER.lower()), (2, other, OTHER)):
+        session = make_transaction(connector, tag, AT + timedelta(days=days))
+        ended = {"ended_by": EndedBy.STATION, "stopped_at": AT + timedelta(days=days, hours=1), "energy_wh": 7000}
+        Transaction.objects.filter(pk=session.pk).update(id_tag=number, stop_id_tag=number, **ended)
+        MeterValue.objects.create(
+            connector=connector, transaction_id=session.pk, timestamp=session.started_at, samples=[{"value": "1"}]
+        )
+    station = connector.charge_point
+    said = {"charge_point": station, "direction": "in", "kind": 2, "at": AT}
+    Message.objects.create(action="Authorize", text=f'[2,"1","Authorize",{{"idTag":"{NUMBER}"}}]', **said)
+    Message.objects.create(action="Heartbeat", text='[2,"2","Heartbeat",{}]', **said)
+    for action in ("RemoteStartTransaction", "ReserveNow"):
+        Command.objects.create(charge_point=station, action=action, payload={"idTag": NUMBER, "connectorId": 1})
+    Reservation.objects.create(connector=connector, id_tag=NUMBER, expires_at=AT)
+    OrphanedStop.objects.create(charge_point=station, reported_transaction_id="9", id_tag=NUMBER, stopped_at=AT)
+    UnknownIdTag.objects.create(charge_point=station, id_tag=NUMBER)
+    SummedMonth.objects.create(month=AT.date().replace(day=1), zone="UTC", asked_at=AT, ready_at=AT)
+    return user
+
+
+def exported(subject: Subject) -> dict:
+    return json.loads(b"".join(personal_data.as_json(subject)))
+
+
+def everywhere(needle: str) -> list[str]:
+    """Tables and columns in which a text stands, in whatever case."""
+    found = []
+    with connection.cursor() as cursor:
+        for model in apps.get_models():
+            if model._meta.app_label in ("sessions",):
+                continue
+            for field in model._meta.local_fields:
+                if not isinstance(field, models.CharField | models.TextField | models.JSONField):
+                    continue
+                table, column = (connection.ops.quote_name(name) for name in (model._meta.db_table, field.column))
+                like = f"SELECT COUNT(*) FROM {table} WHERE UPPER(CAST({column} AS TEXT)) LIKE %s"  # noqa: S608 - ours
+                cursor.execute(like, [f"%{needle.upper()}%"])
+                if cursor.fetchone()[0]:
+                    found.append(f"{model._meta.label}.{field.name}")
+    return found
+
+
+def test_everything_about_the_person_is_in_the_file_and_nothing_of_others(hanna):
+    data = exported(Subject.of_user(hanna))
+    assert data["account"]["email"] == "hanna@example.org"
+    assert data["account"]["roles"] == ["Tag holders"]
+    assert [tag["number"] for tag in data["tags"]] == [NUMBER]
+    assert data["tags"][0]["note"] == "blue car"
+    assert [session["energy_wh"] for session in data["sessions"]] == [7000, 7000]
+    assert data["sessions"][0]["readings"] == [{"at": AT.isoformat(), "samples": [{"value": "1"}]}]
+    assert len(data["reservations"]) == 1
+    assert "create" in {entry["what"] for entry in data["history"]}
+    assert OTHER not in json.dumps(data)
+    assert "Otto" not in json.dumps(data)
+
+
+def test_a_card_without_an_account_is_a_person_too(hanna):
+    tag = IdTag.objects.get(id_tag=OTHER)
+    data = exported(Subject.of_tag(tag))
+    assert data["account"] is None
+    assert len(data["sessions"]) == 1
+    assert exported(Subject.of_tag(IdTag.objects.get(id_tag=NUMBER)))["account"]["name"] == "hanna"
+
+
+def test_a_person_without_sessions_is_a_readable_file_too():
+    assert exported(Subject.of_user(holder()))["sessions"] == []
+
+
+def test_nothing_that_names_the_person_is_left(hanna):
+    pk = hanna.pk
+    for needle in (NUMBER, NAME, "hanna"):
+        assert everywhere(needle), needle
+    personal_data.erase(Subject.of_user(hanna), by=person("administrator"))
+    for needle in (NUMBER, NAME, "hanna", "blue car"):
+        assert everywhere(needle) == [], needle
+    shell = User.objects.get(pk=pk)
+    assert (shell.username, shell.is_active, shell.has_usable_password()) == (f"erased-{pk}", False, False)
+    assert not shell.groups.exists()
+
+
+def test_sessions_keep_their_energy_and_their_readings(hanna):
+    before = Transaction.objects.aggregate(wh=Sum("energy_wh"))["wh"], MeterValue.objects.count()
+    counts = personal_data.erase(Subject.of_user(hanna), by=person("administrator"))
+    assert (counts["sessions"], counts["tags"]) == (2, 1)
+    assert (Transaction.objects.aggregate(wh=Sum("energy_wh"))["wh"], MeterValue.objects.count()) == before
+    numbers = [row.id_tag for row in Transaction.objects.filter(tag=None)]
+    assert sorted(numbers) == sorted(f"erased-{row.pk}" for row in Transaction.objects.filter(tag=None))
+    assert Transaction.objects.get(tag__isnull=False).id_tag == OTHER
+    assert Message.objects.count() == 1
+    assert SummedMonth.objects.get().is_stale  # sums by tag are made anew
+    assert {command.payload["idTag"] for command in Command.objects.all()} == {"erased"}
+
+
+def test_it_is_on_record_without_the_name(hanna):
+    administrator = person("administrator")
+    personal_data.erase(Subject.of_user(hanna), by=administrator)
+    row = LogEntry.objects.get(additional_data__event=audit.Event.DATA_ERASED)
+    assert (row.actor, row.object_repr) == (administrator, f"erased-{hanna.pk}")
+    assert row.additional_data["sessions"] == 2
+
+
+def test_not_while_a_session_runs(hanna):
+    Transaction.objects.filter(tag__id_tag=NUMBER).update(ended_by=EndedBy.OPEN)
+    with pytest.raises(NotPossible, match="is running"):
+        personal_data.erase(Subject.of_user(hanna), by=person("administrator"))
+    assert IdTag.objects.filter(id_tag=NUMBER).exists()
+    hanna.refresh_from_db()
+    assert hanna.is_active
+
+
+def test_an_administrator_cannot_erase_themself_nor_a_superuser():
+    administrator = person("administrator")
+    with pytest.raises(NotPossible, match="yourself"):
+        personal_data.erase(Subject.of_user(administrator), by=administrator)
+    root = User.objects.create_superuser("root")
+    with pytest.raises(NotPossible, match="superuser"):
+        personal_data.erase(Subject.of_user(root), by=administrator)
+    assert browser("administrator").post(f"/people/{root.pk}/data/", {"sure": "on"}).status_code == 403
+    root.refresh_from_db()
+    assert root.is_active
+
+
+def body_of(response) -> bytes:
+    return b"".join(response.streaming_content)
+
+
+def test_the_page_gives_out_and_erases(hanna):
+    client = browser("administrator")
+    address = f"/people/{hanna.pk}/data/"
+    assert NUMBER in client.get(address).content.decode()
+    response = client.post(address, {"export": "1"})
+    assert response["Content-Disposition"].startswith('attachment; filename="plugcontrol-personal-data-')
+    assert json.loads(body_of(response))["account"]["name"] == "hanna"
+    assert LogEntry.objects.get(additional_data__event="data_exported").actor == person("administrator")
+    assert client.post(address).status_code == 422  # not without the tick
+    assert User.objects.filter(username="hanna").exists()
+    assert client.post(address, {"sure": "on"})["Location"] == "/people/"
+    assert not User.objects.filter(username="hanna").exists()
+    assert LogEntry.objects.filter(additional_data__event="data_erased").exists()
+
+
+def test_the_page_of_a_card_does_so_too_and_says_why_not(hanna):
+    client = browser("administrator")
+    card = IdTag.objects.get(id_tag=OTHER)
+    Transaction.objects.filter(tag=card).update(ended_by=EndedBy.OPEN)
+    assert "is running" in client.post(f"/tags/{card.pk}/data/", {"sure": "on"}).content.decode()
+    Transaction.objects.filter(tag=card).update(ended_by=EndedBy.STATION)
+    assert client.post(f"/tags/{card.pk}/data/", {"sure": "on"})["Location"] == "/tags/"
+    assert not IdTag.objects.filter(id_tag=OTHER).exists()
+    assert everywhere("Otto") == []
+
+
+def test_everybody_gets_their_own(hanna):
+    from . import browser_of
+
+    data = json.loads(body_of(browser_of(hanna).post("/account/data/")))
+    assert data["account"]["name"] == "hanna"
+    assert len(data["sessions"]) == 2
+
+
+def test_the_command_line_does_both(hanna, monkeypatch):
+    out = io.StringIO()
+    call_command("personal_data", "export", "--tag", NUMBER.lower(), stdout=out)
+    assert json.loads(out.getvalue())["account"]["name"] == "hanna"
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+    with pytest.raises(CommandError, match="add --yes"):
+        call_command("personal_data", "erase", "--user", "hanna")
+    call_command("personal_data", "erase", "--user", "hanna", "--yes", stdout=out)
+    assert "2 sessions" in out.getvalue()
+    assert everywhere(NUMBER) == []
+    for wrong in (("--user", "hanna"), ("--tag", NUMBER)):
+        with pytest.raises(CommandError, match="There is no"):
+            call_command("personal_data", "export", *wrong)
+
+
+def test_chargers_stay_untouched(hanna):
+    before = list(ChargePoint.objects.values())
+    personal_data.erase(Subject.of_user(hanna), by=person("administrator"))
+    assert list(ChargePoint.objects.values()) == before
