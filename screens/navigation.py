@@ -40,6 +40,9 @@ MORE = (
     Place("search", _("Search"), "search"),
     Place("commands", _("Commands"), "send", "stations.view_command"),
     Place("reservations", _("Reservations"), "clock", "transactions.view_reservation"),
+    Place("firmware", _("Firmware and files"), "download", "transfers.view_firmwarefile"),
+    Place("profiles", _("Charging profiles"), "gauge", "charging_profiles.view_chargingprofile"),
+    Place("certificates", _("Certificates"), "lock", "certificates.view_stationcertificate"),
     Place("messages", _("Messages"), "list", "stations.view_message"),
     Place("jobs", _("Jobs"), "hourglass", "transactions.export_transaction"),
     Place("welcome", _("Connect a charger"), "plus", "stations.view_connectionattempt", everywhere=True),
@@ -56,9 +59,9 @@ HOLDER_ONLY = (
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """For base.html; pages outside (login, errors) have no access and no ways."""
+    """For base.html; pages outside (login, errors, before a required second factor) have no ways."""
     access = getattr(request, "access", None)
-    if access is None or not request.user.is_authenticated:
+    if access is None or not request.user.is_authenticated or getattr(request, "must_set_up", False):
         return {"main_places": (), "more_places": ()}
     main = [place for place in MAIN if place.is_for(access)]
     if access.is_holder:
@@ -89,6 +92,15 @@ BELONGING = {
         *("tag_import", "tag_import_preview", "local_lists"),
     ),
     "commands": ("commands", "command", "batches", "batch"),
+    "firmware": (
+        *("firmware", "firmware_add", "firmware_file", "firmware_updates", "firmware_update"),
+        *("campaigns", "campaign_add", "campaign", "station_files"),
+    ),
+    "profiles": ("profiles", "profile", "profile_add", "profile_edit", "profile_assign"),
+    "certificates": (
+        *("certificates", "certificate", "signing_requests", "signing_request", "root_certificates"),
+        *("root_certificate", "root_certificate_add", "certificate_authority"),
+    ),
     "jobs": ("jobs", "job"),
     "people": ("people", "person"),
 }

@@ -14,9 +14,8 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.translation import gettext_lazy as _
 
 from jobs.progress import Progress
+from stations.downloads import PIECE_BYTES, download
 from stations.spreadsheets import GERMAN_CSV, PLAIN_CSV, Row, csv_lines, write_xlsx
-
-from .downloads import PIECE_BYTES, download
 
 _LINES_AT_ONCE = 100
 

@@ -7,9 +7,12 @@ from typing import Any
 
 from auditlog.models import LogEntry
 from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from api.models import ApiKey
+from charging_profiles.models import Assignment, ChargingProfile, CompositeReading
 from jobs.models import Job
 from stations.models import (
     ChargePoint,
@@ -41,6 +44,9 @@ from transactions.models import (
     Transaction,
     UnknownIdTag,
 )
+from transfers.models import Campaign, FirmwareFile, FirmwareUpdate, StationFile, Transfer
+
+from .certificates import cast as certificates
 
 AT = datetime(2026, 11, 21, 13, 2, 11, tzinfo=UTC)
 
@@ -101,10 +107,93 @@ def make_everything(number: int = 1) -> dict[str, Any]:
         "transactions.locallist": LocalList.objects.create(**of_station),
         "transactions.reservation": Reservation.objects.create(connector=connector, id_tag="CAFE", expires_at=now),
     }
+    rows |= make_transfers(number, station)
+    rows |= make_profiles(number, station)
+    rows |= certificates.make_all(number, station)
     rows["api.apikey"] = make_key(number)
     rows["jobs.job"] = Job.objects.create(kind="export_transactions", title=f"Transactions {number}")
     rows["auditlog.logentry"] = LogEntry.objects.get_for_object(station).latest()
     return rows
+
+
+def make_transfers(number: int, station: ChargePoint) -> dict[str, Any]:
+    """A firmware with a campaign and its update, and a file that the station delivered."""
+    firmware = FirmwareFile.objects.create(
+        name=f"Image {number}",
+        version="2.0",
+        vendor="ABB",
+        file=default_storage.save("firmware/image.bin", ContentFile(b"image")),
+        file_name="image.bin",
+        size=5,
+        sha256="00" * 32,
+    )
+    campaign = Campaign.objects.create(name=f"Spring {number}", firmware=firmware)
+    life = {"charge_point": station, "expires_at": timezone.now() + timedelta(hours=1)}
+    transfer = Transfer.objects.create(
+        direction="upload", kind="diagnostics", token_hash=str(number), ftp_user=f"f{number}", **life
+    )
+    update = FirmwareUpdate.objects.create(charge_point=station, firmware=firmware, campaign=campaign)
+    file = StationFile.objects.create(
+        charge_point=station,
+        transfer=transfer,
+        kind="diagnostics",
+        file=default_storage.save("station-files/log.txt", ContentFile(b"log")),
+        file_name="log.txt",
+        size=3,
+        sha256="00" * 32,
+        over="http",
+    )
+    return {
+        "transfers.firmwarefile": firmware,
+        "transfers.campaign": campaign,
+        "transfers.transfer": transfer,
+        "transfers.firmwareupdate": update,
+        "transfers.stationfile": file,
+    }
+
+
+def make_profiles(number: int, station: ChargePoint) -> dict[str, Any]:
+    """A profile of the library that a station follows, and what it says it makes of it."""
+    now = timezone.now()
+    profile = ChargingProfile.objects.create(
+        name=f"Night {number}",
+        recurrency="Daily",
+        starts_at=AT.replace(hour=0, minute=0, second=0),
+        periods=[{"start": 0, "limit": "32.0"}, {"start": 25_200, "limit": "16.0", "phases": 3}],
+    )
+    schedule = {
+        "chargingRateUnit": "A",
+        "startSchedule": "2026-11-21T00:00:00Z",
+        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 32}, {"startPeriod": 25_200, "limit": 16}],
+    }
+    payload = {
+        "chargingProfileId": 1_000_000,
+        "stackLevel": 0,
+        "chargingProfilePurpose": "TxDefaultProfile",
+        "chargingProfileKind": "Recurring",
+        "recurrencyKind": "Daily",
+        "chargingSchedule": schedule,
+    }
+    assignment = Assignment.objects.create(
+        charge_point=station,
+        connector_id=0,
+        profile=profile,
+        charging_profile_id=1_000_000,
+        purpose="TxDefaultProfile",
+        stack_level=0,
+        payload=payload,
+        state="installed",
+        installed_at=now,
+    )
+    said = {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 10}]}
+    reading = CompositeReading.objects.create(
+        charge_point=station, connector_id=1, starts_at=now, duration_s=86_400, unit="A", schedule=said
+    )
+    return {
+        "charging_profiles.chargingprofile": profile,
+        "charging_profiles.assignment": assignment,
+        "charging_profiles.compositereading": reading,
+    }
 
 
 def make_key(number: int) -> ApiKey:

@@ -7,12 +7,11 @@ from typing import Any
 import django_filters
 from django import forms
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from stations import templates
 from stations.models import ChargePoint, ChargePointStatus, Connector, RegistrationStatus
-from stations.models.gateway_process import DEAD_AFTER
+from stations.models.gateway_process import alive_since
 
 from ..statuses import OFFLINE, REJECTED, STATUSES, WAITING
 
@@ -24,7 +23,7 @@ _STATES = [(code, STATUSES[code][0]) for code in (*ChargePointStatus.values, OFF
 
 def is_online() -> Q:
     """As `ChargePoint.is_online`, for the database."""
-    return ~Q(connection="") & Q(gateway__beat_at__gt=timezone.now() - DEAD_AFTER)
+    return ~Q(connection="") & Q(gateway__beat_at__gt=alive_since())
 
 
 def matching(rows: QuerySet[ChargePoint], text: str) -> QuerySet[ChargePoint]:

@@ -69,7 +69,7 @@ class NewChargerForm(_AtSiteForm):
 class ChargerForm(_AtSiteForm):
     class Meta:
         model = ChargePoint
-        fields = ("name", "site", "notes", "minimum_security_profile", "strict", "recipe_mode")
+        fields = ("name", "site", "notes", "minimum_security_profile", "strict", "no_close_frame", "recipe_mode")
         widgets = {"notes": forms.Textarea({"rows": 3})}
 
 

@@ -12,11 +12,15 @@ from django.utils.translation import gettext_lazy as _
 from stations.masking import mask_text
 from transactions.models import Reservation, Transaction
 
+from ..certificates import tab as security
+from ..certificates.rights import VIEW_UPGRADES
+from ..firmware import tab as firmware
+from ..profiles import of_charger
+from ..profiles.library import VIEW_ASSIGNMENTS
 from ..tag_numbers import hide_tags
 from . import configuration, history, now, power
 from .connection import help_for
 from .forms import CHANGE, ChargerForm
-from .telling import higher_profile
 
 if TYPE_CHECKING:
     from .page import ChargerPage
@@ -66,6 +70,7 @@ def _power(page: ChargerPage) -> dict[str, Any]:
 PARTS: dict[str, tuple[str, Callable[[ChargerPage], dict[str, Any]]]] = {
     "cards": ("cards", _cards),
     "power-part": ("power", _power),
+    "security-part": ("security_now", security.standing),
 }
 
 
@@ -97,6 +102,10 @@ def _reservations(page: ChargerPage) -> dict[str, Any]:
     return {"rows": rows.order_by("-pk")[:NEWEST]}
 
 
+def _profiles(page: ChargerPage) -> dict[str, Any]:
+    return of_charger.tab_of(page.station, page.access, page.request.GET.get("connector", ""))
+
+
 def _details(page: ChargerPage) -> dict[str, Any]:
     station, access = page.station, page.access
     may_change = access.on(CHANGE, station)
@@ -107,7 +116,6 @@ def _details(page: ChargerPage) -> dict[str, Any]:
         "security_changes": station.security_changes.filter(ended_at=None).select_related("command"),
         "why_no_command": now.why_no_command(station),
         "may_rotate": may_rotate,
-        "higher_profile": higher_profile(station) if may_rotate else None,
     }
 
 
@@ -129,6 +137,9 @@ TABS = (
     Tab("messages", _("Messages"), "stations.view_message", _messages),
     Tab("commands", _("Commands"), "stations.view_command", _commands),
     Tab("reservations", _("Reservations"), "transactions.view_reservation", _reservations),
+    Tab("firmware", _("Firmware"), firmware.VIEW_UPDATES, firmware.fill),
+    Tab("profiles", _("Charging profiles"), VIEW_ASSIGNMENTS, _profiles),
+    Tab("security", _("Security"), VIEW_UPGRADES, security.fill),
     Tab("details", _("Details"), "stations.view_chargepoint", _details),
     Tab("history", _("History"), "stations.view_statusrecord", _history),
 )

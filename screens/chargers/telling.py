@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 
 from stations import configuration, rotation, templates
 from stations.commands import CommandRefused, Origin
-from stations.models import ChargePoint, SecurityProfile
+from stations.models import ChargePoint
 
 from ..pages import Allowed, back
 from .forms import CHANGE
@@ -61,17 +61,6 @@ def rotate(station: ChargePoint, origin: Origin) -> int:
     return 1
 
 
-def raise_profile(station: ChargePoint, origin: Origin) -> int:
-    rotation.raise_security_profile(station, higher_profile(station) or SecurityProfile.TLS, origin=origin)
-    return 1
-
-
-def higher_profile(station: ChargePoint) -> int | None:
-    """The next profile above the one the charger has; none above the highest."""
-    present = max(station.minimum_security_profile, station.security_profile)
-    return present + 1 if present < SecurityProfile.TLS else None
-
-
 class Read(Tell):
     tell = staticmethod(read)
 
@@ -85,8 +74,3 @@ class Rotate(Tell):
 
     also = (CHANGE,)
     tell = staticmethod(rotate)
-
-
-class RaiseProfile(Tell):
-    also = (CHANGE,)
-    tell = staticmethod(raise_profile)

@@ -17,7 +17,6 @@ urlpatterns = [
     path("chargers/<int:pk>/password/set/", passwords.SetPassword.as_view(), name="charger_set_password"),
     path("chargers/<int:pk>/password/remove/", passwords.RemovePassword.as_view(), name="charger_remove_password"),
     path("chargers/<int:pk>/password/rotate/", telling.Rotate.as_view(), name="charger_rotate_password"),
-    path("chargers/<int:pk>/profile/raise/", telling.RaiseProfile.as_view(), name="charger_raise_profile"),
     path("chargers/<int:pk>/configuration/read/", telling.Read.as_view(), name="charger_read_configuration"),
     path("chargers/<int:pk>/configuration/apply/", telling.Apply.as_view(), name="charger_apply_template"),
     path(

@@ -64,6 +64,11 @@ def environment() -> tuple[Entry, ...]:
             gettext_lazy("Days that refused connections are kept"),
             settings.ATTEMPT_RETENTION_DAYS,
         ),
+        Entry(
+            "METER_VALUE_DETAIL_DAYS",
+            gettext_lazy("Days until meter values are thinned out"),
+            settings.METER_VALUE_DETAIL_DAYS or _("never"),
+        ),
         Entry("DATABASE_URL", gettext_lazy("Database"), connection.vendor),
         Entry("REDIS_URL", gettext_lazy("Redis"), _("in use") if settings.REDIS_URL else _("not used")),
         Entry("LANGUAGE_CODE", gettext_lazy("Language of the installation"), settings.LANGUAGE_CODE),

@@ -20,6 +20,7 @@ from django.http import parse_cookie
 
 from .browser import Browser
 from .hub import LOGGED_OUT, Hub
+from .viewer import Viewer
 
 log = structlog.get_logger(__name__)
 
@@ -31,9 +32,12 @@ MAX_TOPICS = 200
 BURST, PER_SECOND = 20, 0.5
 #: Open pages of one person in one process.
 MAX_PAGES = 40
+#: Sockets of one address whose person nobody has looked up yet.
+MAX_STRANGERS = 200
 BAD_MESSAGE, TOO_MANY, DATABASE_AWAY = 4400, 4429, 4503
 
 _pages: Counter[int] = Counter()
+_strangers: Counter[str] = Counter()
 
 
 class Subscribe(msgspec.Struct, forbid_unknown_fields=True):
@@ -83,15 +87,14 @@ class _Page:
     def __init__(self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Send) -> None:
         self._receive, self._base_send = receive, send
         self._session_key = _session_key(scope)
+        self._address = str((scope.get("client") or ("",))[0])
         self._closing: asyncio.Task[None] | None = None
         self._bucket = Bucket(time.monotonic())
 
     async def serve(self) -> None:
         """Until the page leaves; raises Refused."""
         hub = Hub.current()
-        viewer = await hub.viewer(self._session_key)
-        if viewer is None:
-            raise Refused(LOGGED_OUT, "logged out")
+        viewer = await self._viewer(hub)
         if _pages[viewer.user_pk] >= MAX_PAGES:
             raise Refused(TOO_MANY, "too many open pages")
         _pages[viewer.user_pk] += 1
@@ -104,6 +107,22 @@ class _Page:
         finally:
             hub.leave(browser)
             _pages[viewer.user_pk] -= 1
+
+    async def _viewer(self, hub: Hub) -> Viewer:
+        if not self._session_key:
+            raise Refused(LOGGED_OUT, "logged out")
+        if _strangers[self._address] >= MAX_STRANGERS:
+            raise Refused(TOO_MANY, "too many open pages")
+        _strangers[self._address] += 1
+        try:
+            viewer = await hub.viewer(self._session_key)
+        finally:
+            _strangers[self._address] -= 1
+            if not _strangers[self._address]:
+                del _strangers[self._address]
+        if viewer is None:
+            raise Refused(LOGGED_OUT, "logged out")
+        return viewer
 
     def _read(self, event: dict[str, Any]) -> Subscribe:
         text = event.get("text")

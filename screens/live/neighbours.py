@@ -87,6 +87,8 @@ class Neighbours:
     async def _listen(self, layer: Any, channel: str) -> None:
         while True:
             message = await layer.receive(channel)
+            if not isinstance(message, dict):
+                continue  # whoever can write into Redis says what he likes
             if message.get("origin") == ORIGIN:
                 if message.get("type") == "live.echo":
                     self._heard_at = time.monotonic()

@@ -14,6 +14,7 @@ from django.contrib import auth
 
 from jobs.models import Job
 from people.access import Access, access_of
+from people.second_factor import Standing, standing
 from stations.models import ChargePoint, Connector
 
 #: Topics without a number, and the permission each needs at one site at least; "" is for everybody.
@@ -22,6 +23,10 @@ PLAIN = {
     "commands": "stations.view_command",
     "transactions": "transactions.view_transaction",
     "tags": "transactions.view_idtag",
+    "campaigns": "transfers.view_firmwareupdate",
+    "files": "transfers.view_stationfile",
+    "profiles": "charging_profiles.view_assignment",
+    "certificates": "certificates.view_stationcertificate",
     "sites": "stations.view_site",
     "jobs": "",
     "mine": "",
@@ -126,13 +131,18 @@ class Viewer:
 
 
 def viewer_of(session_key: str | None) -> Viewer | None:
-    """Who a session belongs to; None once it has ended, its password has changed or its person is inactive."""
+    """Who a session belongs to; None once it has ended, its password has changed or its person is inactive.
+
+    The same goes for a session without the second factor that its person has, or has to set up.
+    """
     session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     request: Any = SimpleNamespace(session=session)
     user = auth.get_user(request)
     if not user.is_authenticated:
         return None
     access = access_of(user)
+    if standing(session, access) is not Standing.GOOD:
+        return None
     return Viewer(user.pk, Sight.of(access), access)
 
 

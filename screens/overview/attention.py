@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from typing import Any
 
@@ -28,35 +27,19 @@ from stations.models import (
     RegistrationStatus,
     StatusRecord,
 )
-from stations.models.gateway_process import DEAD_AFTER
 from transactions.models import MeterValue, Transaction, UnknownIdTag
 from transactions.unknown import still_unknown
+from transfers.models import FirmwareUpdate
 
 from ..templatetags.screens import masked_number
+from . import security
+from .concern import MOST, Concern
+from .concern import View as _View
 
-#: No list of worries is read to its hundredth line.
-MOST = 50
 SETTLING = timedelta(minutes=5)
 NO_POWER_AFTER = timedelta(minutes=30)
 RECENT = timedelta(days=1)
 FIRMWARE_RECENT = timedelta(days=7)
-
-
-@dataclass(frozen=True, slots=True)
-class Concern:
-    """`kind` is the icon, `subject` what it is about, `url` its page; `action` leads to `action_url`.
-
-    `in_sheet`: the action is a form that opens beside the page.
-    """
-
-    kind: str
-    subject: str
-    text: str
-    since: datetime | None
-    url: str
-    action: Any
-    action_url: str
-    in_sheet: bool = False
 
 
 def concerns(access: Access, *, site: int | None = None) -> list[Concern]:
@@ -64,24 +47,6 @@ def concerns(access: Access, *, site: int | None = None) -> list[Concern]:
     now = timezone.now()
     found = (concern for look in _LOOKS for concern in islice(look(_View(access, site, now)), MOST))
     return list(islice(found, MOST))
-
-
-@dataclass(frozen=True)
-class _View:
-    access: Access
-    site: int | None
-    now: datetime
-
-    def narrow(self, rows: Any, permission: str, charge_point: str) -> Any:
-        """Rows of chargers in use that the reader may see; `charge_point` is the lookup to the charger, with `__`."""
-        rows = self.access.narrow(rows, permission, f"{charge_point}site")
-        if self.site is not None:
-            rows = rows.filter(**{f"{charge_point}site": self.site})
-        return rows.filter(**{f"{charge_point}archived_at": None})
-
-    def online(self, charge_point: str) -> Q:
-        beat = {f"{charge_point}gateway__beat_at__gt": self.now - DEAD_AFTER}
-        return ~Q(**{f"{charge_point}connection": ""}) & Q(**beat)
 
 
 def _charger(charge_point: ChargePoint, tab: str = "") -> str:
@@ -221,12 +186,30 @@ def _end_of(command: Command) -> str:
     return str(_("accepted, but nothing followed") if missed else command.get_status_display())
 
 
+def _updates_failed(view: _View) -> Iterator[Concern]:
+    """The last update of a charger that ended badly, alone or in a campaign."""
+    rows = FirmwareUpdate.objects.filter(created_at__gt=view.now - FIRMWARE_RECENT)
+    later = rows.filter(charge_point=OuterRef("charge_point"), created_at__gt=OuterRef("created_at"))
+    bad = [FirmwareUpdate.State.FAILED, FirmwareUpdate.State.UNVERIFIED]
+    rows = view.narrow(rows.filter(~Exists(later), state__in=bad), "transfers.view_firmwareupdate", "charge_point__")
+    for update in rows.select_related("charge_point", "firmware").order_by("-ended_at")[:MOST]:
+        words = update.get_failure_display() if update.failure else update.get_state_display()
+        text = _("Firmware %(version)s: %(reason)s") % {"version": update.firmware.version, "reason": words}
+        url = reverse("screens:firmware_update", args=[update.pk])
+        yield Concern("download", str(update.charge_point), text, update.ended_at, url, _("See why"), url)
+
+
 def _firmware_failed(view: _View) -> Iterator[Concern]:
+    """What chargers report of updates that were not begun as such here: by an expert's command, or elsewhere."""
+    ours = FirmwareUpdate.objects.filter(
+        charge_point=OuterRef("charge_point"), reported_at__gt=view.now - FIRMWARE_RECENT
+    )
     kinds = [ProgressReport.Kind.FIRMWARE, ProgressReport.Kind.SIGNED_FIRMWARE]
     rows = ProgressReport.objects.filter(kind__in=kinds, received_at__gt=view.now - FIRMWARE_RECENT)
     later = rows.filter(charge_point=OuterRef("charge_point"), pk__gt=OuterRef("pk"))
     failed = Q(status__endswith="Failed") | Q(status__in=["InvalidSignature", "CertificateVerificationFailed"])
-    rows = view.narrow(rows.filter(failed, ~Exists(later)), "stations.view_progressreport", "charge_point__")
+    rows = rows.filter(failed, ~Exists(later), ~Exists(ours))
+    rows = view.narrow(rows, "stations.view_progressreport", "charge_point__")
     for report in rows.select_related("charge_point").order_by("-pk")[:MOST]:
         station = report.charge_point
         text = _("Firmware: %(step)s") % {"step": report.status}
@@ -241,12 +224,17 @@ def _at(station: ChargePoint, connector_id: int) -> str:
 _HELP = gettext_lazy("Connection help")
 _ADD = gettext_lazy("Add…")
 _LOOKS: tuple[Callable[[_View], Iterator[Concern]], ...] = (
+    security.alarms,
     _faulted,
     _open_without_car,
     _no_power,
     _offline,
     _failed_commands,
+    _updates_failed,
     _firmware_failed,
+    security.upgrades_that_wait,
+    security.requests_that_wait,
+    security.certificates_that_end,
     _clock_off,
     _unknown_tags,
 )

@@ -26,7 +26,8 @@ from ..live.picture import Outlet, Station, read_stations
 from ..pages import Page
 from ..periods import zone_name
 from ..statuses import OFFLINE, STATUSES
-from .attention import Concern, concerns
+from .attention import concerns
+from .concern import Concern
 from .recent import Recent
 
 #: With more connectors than this the page opens on the sites.

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core import signing
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
 from jobs.kinds import JobFailed, Result
 from jobs.models import Job
 from jobs.progress import Progress
+from people import audit
 from people.access import Access, access_of
 from stations.uploads import UnreadableFile, UploadStorage
+from transactions.models import IdTag
 
 from .importing import FORMATS, PERMISSION, Outcome, TagImport
 
@@ -82,11 +86,13 @@ def look(upload: Upload, access: Access, progress: Progress) -> tuple[TagImport,
 def carry_out(upload: Upload, access: Access, progress: Progress) -> Outcome:
     """Import the file; nothing of it where a row has an error. Raises Outdated and UnreadableFile."""
     table, outcome = look(upload, access, progress)
+    person = access.user if isinstance(access.user, User) else None
     if outcome.problems or outcome.counts["error"]:
         raise Outdated
     try:
         progress.expect(progress.done + outcome.counts["new"] + outcome.counts["update"])
         table.write()
+        audit.record(audit.Event.IMPORT, IdTag, actor=person, **outcome.counts)
     except IntegrityError:
         raise Outdated from None
     return outcome
@@ -117,9 +123,14 @@ def run_preview(job: Job, progress: Progress) -> Result:
 
 
 def run_import(job: Job, progress: Progress) -> Result:
+    """All or nothing, however the process ends (F34). SQLite lets one write at a time, and chargers would wait as long
+    as the transaction lasts: there each batch has its own, and what was broken off is begun again.
+    """
     upload, access = _of(job)
+    at_once = transaction.atomic() if connection.vendor == "postgresql" else nullcontext()
     try:
-        return Result(summary(carry_out(upload, access, progress)))
+        with at_once:
+            return Result(summary(carry_out(upload, access, progress)))
     except UnreadableFile as error:
         raise JobFailed(str(error)) from None
     except Outdated:

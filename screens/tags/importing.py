@@ -138,7 +138,7 @@ class TagImport(IdTagResource):
             self._shown["error"].append(ShownRow(number + 1, "error", [(text, text) for text in texts], sentences))
 
     def write(self) -> None:
-        """Write what `look` found possible, in batches, each in a transaction of its own.
+        """Write what `look` found possible, in batches, each all or nothing.
 
         Raises IntegrityError if somebody else has entered one of the numbers meanwhile.
         """

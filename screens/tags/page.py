@@ -92,6 +92,7 @@ class TagPage(_TagFormPage):
         shown = {
             "tag": tag,
             "may_change": self.may_change,
+            "may_see_data": self.access.everywhere("auth.change_user"),
             "usage": usage_of([tag], self.access)[tag.pk],
             "sessions": sessions.order_by("-started_at")[:MOST_SESSIONS],
             "standing": standing_of(tag, self.access),

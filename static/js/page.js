@@ -125,6 +125,17 @@ for (const name of ["htmx:responseError", "htmx:sendError"]) {
   });
 }
 
+// What was unfolded stays so when its part is fetched again
+const unfolded = new Set();
+document.addEventListener("toggle", (event) => {
+  if (!event.target.matches("details[id]")) return;
+  if (event.target.open) unfolded.add(event.target.id);
+  else unfolded.delete(event.target.id);
+}, true);
+document.addEventListener("htmx:afterSettle", () => {
+  for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
+});
+
 // [data-print] prints the page
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-print]")) window.print();

@@ -20,7 +20,7 @@ from ..admin_cast import make_everything
 from ..pages import PAGES, ROLES, Row, address, url_names
 from ..people import browser, browser_of, holder, person_at
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 NO_PERMISSION, NOT_FOUND, LOGIN = 403, 404, "/login/"
 ACTS = [name for name, row in PAGES.items() if row.method == "post"]
@@ -67,6 +67,17 @@ class House:
             "batch": "stations.commandbatch",
             "message": "stations.message",
             "reservation": "transactions.reservation",
+            "firmware": "transfers.firmwarefile",
+            "update": "transfers.firmwareupdate",
+            "campaign": "transfers.campaign",
+            "file": "transfers.stationfile",
+            "certificate": "certificates.stationcertificate",
+            "signing_request": "certificates.signingrequest",
+            "root_certificate": "certificates.rootcertificate",
+            "installed_certificate": "certificates.installedcertificate",
+            "security_upgrade": "certificates.securityupgrade",
+            "profile": "charging_profiles.chargingprofile",
+            "assignment": "charging_profiles.assignment",
         }
         job = Job.objects.create(kind="none", title="Nothing", owner=None, language="en")
         found = {**own, **{name: rows[label] for name, label in others.items()}, "reading": reading, "job": job}

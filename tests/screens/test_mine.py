@@ -393,7 +393,8 @@ def test_only_ones_own_card_can_be_reported(client):
 def test_a_holder_gets_nothing_of_the_operators_pages(client):
     """Every address of the screens that takes no argument, and those with one by a row that exists."""
     rows = make_everything()
-    own = {"jobs", "account", "login", "logout", "password_change", "set_password", "overview"}
+    own = {"jobs", "account", "login", "login_code", "logout", "password_change", "set_password", "overview"}
+    own |= {"second_factor", "second_factor_codes", "second_factor_remove"}
     answered = {}
     for name, possible in get_resolver("screens.urls").reverse_dict.lists():
         if not isinstance(name, str) or name in own or name.startswith("mine"):

@@ -12,6 +12,8 @@ from django.conf import settings
 from ..pages import address, readable
 from .test_every_page import House
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(settings.BASE_DIR)
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 #: What the policy would block, or what would make text of a charger into code.

@@ -140,18 +140,12 @@ def test_the_password_is_rotated(station, url):
     assert len(queued()) == 1
 
 
-def test_the_security_profile_is_raised(station, url):
-    assert "no password yet" in words_of(press(url, "profile/raise"))
-    credentials.generate_key(station)
-    assert "Raise to security profile 2" in words_of(browser("operator").get(f"{url}?tab=details"))
-    press(url, "profile/raise")
-    assert [payload for _action, payload, _actor in queued()] == [{"key": "SecurityProfile", "value": "2"}]
-    ChargePoint.objects.update(minimum_security_profile=2)
-    assert "Raise to" not in words_of(browser("operator").get(f"{url}?tab=details"))
-    assert "already" in words_of(press(url, "profile/raise"))
+def test_the_details_lead_to_the_way_up(station, url):
+    words = {who: words_of(browser(who).get(f"{url}?tab=details")) for who in ("operator", "viewer")}
+    assert ["Raise the security profile…" in words[who] for who in words] == [True, False]
 
 
-BUTTONS = ("configuration/read", "configuration/apply", "password/rotate", "profile/raise")
+BUTTONS = ("configuration/read", "configuration/apply", "password/rotate")
 
 
 @pytest.mark.parametrize("path", BUTTONS)

@@ -20,6 +20,8 @@ from ...fake_charge_point import FakeChargePoint
 from ...people import holder, person, person_at
 from .conftest import OpenPage, patch_of
 
+pytestmark = pytest.mark.long
+
 Opens = Callable[[User], Awaitable[OpenPage]]
 
 

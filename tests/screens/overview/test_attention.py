@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from people.access import access_of
 from screens.overview.attention import concerns
-from stations.models import Command, CommandSource, ProgressReport, Site, StatusRecord
+from stations.models import Command, CommandSource, ProgressReport, SecurityEvent, Site, StatusRecord
 from transactions.models import IdTag, MeterValue, UnknownIdTag
 
 from ...people import person, person_at
@@ -91,7 +91,8 @@ def test_a_clock_that_is_off(house):
 
 def test_unknown_tags_of_today_until_somebody_enters_them(house):
     station = house.charger("BAY-1").charge_point
-    UnknownIdTag.objects.create(id_tag="BEEF", charge_point=station)
+    soon = timezone.now() + timedelta(minutes=1)  # of today, whenever that begins
+    UnknownIdTag.objects.create(id_tag="BEEF", charge_point=station, last_at=soon)
     assert texts() == [("1 unknown tag today", "BEEF", "Add…")]
     IdTag.objects.create(id_tag="beef")
     assert texts() == []
@@ -128,3 +129,25 @@ def test_concerns_of_another_site_are_not_mine(house):
     house.gone("BAY-1")
     seen = concerns(access_of(person_at("operator", house.site)))
     assert [concern.subject for concern in seen] == ["BAY-1"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("LineContested", "password"), ("UnknownTagsTried", "unknown tag"), ("SecurityProfileDowngrade", "less secure")],
+)
+def test_alarms_of_our_own_for_a_day(house, kind, words):
+    station = house.charger("BAY-1").charge_point
+
+    def alarm(ago: timedelta) -> None:
+        at = timezone.now() - ago
+        SecurityEvent.objects.create(charge_point=station, type=kind, occurred_at=at, received_at=at)
+
+    alarm(timedelta(days=2))
+    assert texts() == []
+    alarm(timedelta(hours=3))
+    alarm(timedelta(hours=1))  # the same again: said once
+    ((subject, text, action),) = texts()
+    assert (subject, action) == ("BAY-1", "Look…")
+    assert words in text
+    SecurityEvent.objects.create(charge_point=station, type="CoffeeSpilled", occurred_at=timezone.now())
+    assert len(texts()) == 1

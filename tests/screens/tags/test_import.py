@@ -10,8 +10,10 @@ import openpyxl
 import pytest
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 
 from jobs.models import MAX_UNFINISHED, Job, State
+from jobs.progress import Stopped, StopReason
 from jobs.runner import Runner
 from screens.tags import import_work, importing
 from transactions.models import IdTag, IdTagGroup
@@ -314,6 +316,22 @@ def test_a_job_handed_on_imports_once(operator, small_limits):
     again = import_work.run_import(Job(owner=person("operator"), parameters=parameters), import_work.Progress())
     assert again.message == "0 new, 0 changed, 5 unchanged, 0 with errors."
     assert IdTag.objects.count() == 6
+
+
+def test_a_large_import_broken_off_leaves_nothing(operator, small_limits, monkeypatch):
+    """SQLite lets one write at a time, so chargers come in between the batches; there it is begun again."""
+    parameters, progress = _looked_at(operator, many(5)), import_work.Progress()
+    written = IdTag.objects.bulk_create
+
+    def is_told_to_stop(tags):
+        written(tags)
+        progress.stop(StopReason.HANDED_BACK)
+
+    monkeypatch.setattr(importing.IdTag.objects, "bulk_create", is_told_to_stop)
+    with pytest.raises(Stopped):
+        import_work.run_import(Job(owner=person("operator"), parameters=parameters), progress)
+    assert IdTag.objects.count() == (1 if connection.vendor == "postgresql" else 3)
+    assert IdTagGroup.objects.count() == (0 if connection.vendor == "postgresql" else 2)
 
 
 def test_errors_of_a_large_file_are_shown(operator, small_limits):
