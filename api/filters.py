@@ -13,9 +13,12 @@ from django.utils.translation import gettext as _
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import FilterSet
 
+from certificates.models import CertificateUse, SecurityUpgrade, SigningRequest
+from charging_profiles.models import Assignment, Purpose, RateUnit
 from stations.models import ChargePoint, CommandStatus
 from stations.models.charge_point import ChargePointStatus, RegistrationStatus
 from transactions.models import EndedBy, LocalList, MeterValue, Reservation
+from transfers.models import Campaign, FileKind, FirmwareUpdate
 
 
 class MomentField(IsoDateTimeField):  # type: ignore[misc]
@@ -127,3 +130,83 @@ class ReservationFilters(Filters):
 
 class LocalListFilters(Filters):
     state = django_filters.MultipleChoiceFilter(choices=LocalList.State.choices)
+
+
+class FirmwareFileFilters(Filters):
+    vendor = SameTextFilter()
+    model = SameTextFilter()
+    version = SameTextFilter()
+    archived = ArchivedFilter()
+
+
+class FirmwareUpdateFilters(Filters):
+    charge_point = SameTextFilter(field_name="charge_point__identity")
+    campaign = django_filters.UUIDFilter(field_name="campaign_id")
+    firmware = django_filters.NumberFilter(field_name="firmware_id")
+    state = django_filters.MultipleChoiceFilter(choices=FirmwareUpdate.State.choices)
+    created_after = after("created_at")
+    created_before = before("created_at")
+
+
+class CampaignFilters(Filters):
+    state = django_filters.MultipleChoiceFilter(choices=Campaign.State.choices)
+
+
+class StationFileFilters(Filters):
+    charge_point = SameTextFilter(field_name="charge_point__identity")
+    kind = django_filters.ChoiceFilter(
+        choices=[choice for choice in FileKind.choices if choice[0] != FileKind.FIRMWARE]
+    )
+    received_after = after("received_at")
+    received_before = before("received_at")
+
+
+class StationCertificateFilters(Filters):
+    charge_point = SameTextFilter(field_name="charge_point__identity")
+    revoked = django_filters.BooleanFilter(field_name="revoked_at", lookup_expr="isnull", exclude=True)
+    expires_after = after("not_after")
+    expires_before = before("not_after")
+
+
+class SigningRequestFilters(Filters):
+    charge_point = SameTextFilter(field_name="charge_point__identity")
+    state = django_filters.MultipleChoiceFilter(choices=SigningRequest.State.choices)
+    received_after = after("received_at")
+    received_before = before("received_at")
+
+
+class RootCertificateFilters(Filters):
+    use = django_filters.ChoiceFilter(choices=CertificateUse.choices)
+    archived = ArchivedFilter()
+
+
+class InstalledCertificateFilters(Filters):
+    charge_point = SameTextFilter(field_name="charge_point__identity")
+    use = django_filters.ChoiceFilter(choices=CertificateUse.choices)
+    root = django_filters.NumberFilter(field_name="root_id")
+
+
+class SecurityUpgradeFilters(Filters):
+    charge_point = SameTextFilter(field_name="charge_point__identity")
+    state = django_filters.MultipleChoiceFilter(choices=SecurityUpgrade.State.choices)
+
+
+class ChargingProfileFilters(Filters):
+    purpose = django_filters.ChoiceFilter(choices=Purpose.choices)
+    unit = django_filters.ChoiceFilter(choices=RateUnit.choices)
+    archived = ArchivedFilter()
+
+
+class AssignmentFilters(Filters):
+    charge_point = SameTextFilter(field_name="charge_point__identity")
+    connector_id = django_filters.NumberFilter()
+    profile = django_filters.NumberFilter(field_name="profile_id")
+    purpose = django_filters.ChoiceFilter(choices=Purpose.choices)
+    state = django_filters.MultipleChoiceFilter(choices=Assignment.State.choices)
+    asked_after = after("asked_at")
+    asked_before = before("asked_at")
+
+
+class CompositeReadingFilters(Filters):
+    charge_point = SameTextFilter(field_name="charge_point__identity")
+    connector_id = django_filters.NumberFilter()

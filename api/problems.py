@@ -115,7 +115,15 @@ def server_error() -> HttpResponse:
 
 def unavailable() -> HttpResponse:
     """While the database is away; the same request may be sent again."""
-    sentence = _("The database cannot be reached; try again in a moment.")
+    return _unavailable(_("The database cannot be reached; try again in a moment."))
+
+
+def crowded() -> HttpResponse:
+    """For a request that waited too long for its turn; nothing of it was done."""
+    return _unavailable(_("Too many requests are under way; try again in a moment."))
+
+
+def _unavailable(sentence: str) -> HttpResponse:
     return JsonResponse(_problem(503, sentence, "unavailable", []), status=503, content_type=MEDIA_TYPE)
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from ocpp_gateway.v16.outgoing import OUTGOING
-from stations.commands import LONGEST_WAIT
 from stations.masking import masked
 from stations.models import Command
 
-from ..fields import Moment, RowSerializer, Seconds
+from ..fields import RowSerializer, Seconds
+from .orders import OrderSerializer
 
 #: Proxies give up after a minute or two; a client that wants to wait longer asks for the row again.
 MAX_WAIT_S = 120
@@ -59,7 +56,7 @@ class CommandSerializer(RowSerializer):
         return masked(command.payload)  # one that still waits holds its secrets
 
 
-class CommandRequestSerializer(serializers.Serializer[Any]):
+class CommandRequestSerializer(OrderSerializer):
     """`payload` is what OCPP 1.6 says for the action; it is checked against its schema and sent as it is."""
 
     action = serializers.ChoiceField(choices=sorted(OUTGOING))
@@ -70,23 +67,3 @@ class CommandRequestSerializer(serializers.Serializer[Any]):
         max_value=MAX_WAIT_S,
         help_text="Answer when the command is final (200), at the latest after so many seconds (202).",
     )
-    valid_until = Moment(
-        required=False,
-        allow_null=True,
-        help_text="An offline station gets the command if it returns by then; without it the command ends undelivered. "
-        "At most 30 days ahead.",
-    )
-    idempotency_key = serializers.CharField(
-        required=False,
-        allow_blank=True,
-        max_length=100,
-        default="",
-        help_text="The same key for the same station within 24 hours returns the first command.",
-    )
-
-    def validate_valid_until(self, value: datetime | None) -> datetime | None:
-        if value is not None and value <= timezone.now():
-            raise serializers.ValidationError(_("This time is past."), code="past")
-        if value is not None and value > timezone.now() + LONGEST_WAIT:
-            raise serializers.ValidationError(_("A command waits for 30 days at most."), code="too_late")
-        return value

@@ -22,7 +22,7 @@ class ChargePointSerializer(RowSerializer):
             *("registration_status", "accepted_at", "archived_at", "created_at", "discovered"),
             *("vendor", "model", "serial_number", "box_serial_number", "firmware_version"),
             *("iccid", "imsi", "meter_type", "meter_serial_number", "booted_at"),
-            *("security_profile", "credential_kind", "strict"),
+            *("security_profile", "credential_kind", "strict", "no_close_frame"),
             *("is_online", "connected_at", "disconnected_at", "last_seen_at", "protocol", "remote_address"),
         )
         read_only_fields = fields

@@ -13,6 +13,7 @@ from django.utils import timezone
 from api import waiting
 from api.models import ApiKey
 from ocpp_gateway.v16.outgoing import OUTGOING
+from stations.database_places import PLACES, places
 from stations.models import Command, CommandSource, CommandStatus
 from tests.conftest import make_station
 from tests.people import person
@@ -88,6 +89,18 @@ async def test_the_wait_is_over_first(post, cp):
     response = await answer
     assert (response.status_code, response.json()["status"]) == (202, "sent")
     await call.replies(status="Accepted")
+
+
+async def test_who_waits_keeps_no_place_at_the_database(post, cp):
+    answer = asyncio.ensure_future(post(URL, **RESET, wait_s=20))
+    call = await cp.expects("Reset", type="Soft")
+    async with asyncio.timeout(10):
+        while not waiting._waits or places.free < PLACES:
+            await asyncio.sleep(0.01)
+    await call.replies(status="Accepted")
+    response = await answer
+    assert (response.status_code, response.json()["status"]) == (200, "accepted")
+    assert places.free == PLACES
 
 
 async def test_an_offline_station(post, station):

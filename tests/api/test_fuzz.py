@@ -18,6 +18,8 @@ from transactions.models import LocalList
 from ..admin_cast import make_everything
 from .conftest import make_key
 
+pytestmark = pytest.mark.long
+
 EXAMPLES = 6
 CHECKS = (not_a_server_error, content_type_conformance, response_schema_conformance)
 
@@ -43,6 +45,18 @@ def addresses(rows: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "connectors": {"id": rows["stations.connector"].pk},
         "commands": {"id": str(rows["stations.command"].pk)},
         "reservations": {"id": rows["transactions.reservation"].pk},
+        "firmware-files": {"id": rows["transfers.firmwarefile"].pk},
+        "firmware-updates": {"id": str(rows["transfers.firmwareupdate"].pk)},
+        "campaigns": {"id": str(rows["transfers.campaign"].pk)},
+        "station-files": {"id": rows["transfers.stationfile"].pk},
+        "certificates": {"id": rows["certificates.stationcertificate"].pk},
+        "signing-requests": {"id": rows["certificates.signingrequest"].pk},
+        "root-certificates": {"id": rows["certificates.rootcertificate"].pk},
+        "installed-certificates": {"id": rows["certificates.installedcertificate"].pk},
+        "security-upgrades": {"id": str(rows["certificates.securityupgrade"].pk)},
+        "charging-profiles": {"id": rows["charging_profiles.chargingprofile"].pk},
+        "assigned-profiles": {"id": rows["charging_profiles.assignment"].pk},
+        "composite-readings": {"id": rows["charging_profiles.compositereading"].pk},
         "transactions": dict.fromkeys(("id", "transaction_id"), rows["transactions.transaction"].pk),
     }
 
