@@ -11,6 +11,8 @@ Plain asyncio without Django; speaks to any central system. The parts, from the 
     configuration  the keys of §9 and what may be written to them
     certificates, local_list, reservations, smart_charging, transfers
                    what the central system has given it or wants from it
+    files, signatures
+                   how firmware and uploads travel, and whether a firmware is genuine
     authorization  which cards it takes
     charging       start, samples and stop of transactions
     charge_point   the station itself, one method per thing that can happen to it

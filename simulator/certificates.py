@@ -1,51 +1,75 @@
-"""Root certificates a simulated station holds (Security White Paper ed. 3): stored and listed, never trusted."""
+"""Certificates of a simulated station (Security White Paper ed. 3): its own, with real keys, and the roots it holds."""
 
 from __future__ import annotations
 
-import hashlib
-import re
-from base64 import b64decode
-from collections.abc import Iterator
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509 import ocsp
+from cryptography.x509.oid import NameOID
 
 from .rpc import Payload
 
-#: A PKCS#10 request for O=plugcontrol, CN=SIMULATED; its key was thrown away.
-SIGNING_REQUEST = """\
------BEGIN CERTIFICATE REQUEST-----
-MIHlMIGMAgEAMCoxFDASBgNVBAoMC3BsdWdjb250cm9sMRIwEAYDVQQDDAlTSU1V
-TEFURUQwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAASZk9/+pa6Q4Ia7iE+j+zOU
-qUUKv3d5YBdggFaqua58aH1xD0AczW6J7a1+Oq3dC6o6FHw8b25R1gvxpi2UBSjD
-oAAwCgYIKoZIzj0EAwIDSAAwRQIgTz1qQtdOCBma9KXwLoYIT2CU3Qg37l/3Ne2j
-c9dGcmQCIQCUhXJjvgU/svFhTSAtMfgrcU+y5x1gkuAZqVyvXjoBIQ==
------END CERTIFICATE REQUEST-----
-"""
-
-_PEM = re.compile(r"\s*-----BEGIN CERTIFICATE-----\s+([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
-_SEQUENCE, _INTEGER, _BIT_STRING, _VERSION = 0x30, 0x02, 0x03, 0xA0
+#: Keys whose certificate may still come: a central system may answer late, or be asked again meanwhile.
+KEYS_KEPT = 5
+_BEGIN = "-----BEGIN CERTIFICATE-----"
+_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)
 
 
 class Certificates:
-    """`own` is the chain of the station's own certificate, None until it was signed."""
+    """`own` is the chain of the station's own certificate, None until it was signed; `key_pem` is its key.
+
+    Roots are installed, listed and handed to TLS; whether they are good ones is TLS's business.
+    """
 
     def __init__(self) -> None:
         self.own: str | None = None
-        self._held: list[tuple[str, Payload]] = []
+        self.key_pem: str | None = None
+        self._keys: list[ec.EllipticCurvePrivateKey] = []
+        self._held: list[tuple[str, Payload, str]] = []
+
+    def request(self, name: str, operator: str) -> str:
+        """A PKCS#10 request for a new key (A02): CN is the station's serial number, O the operator if it knows it."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        self._keys = [*self._keys, key][-KEYS_KEPT:]
+        parts = [x509.NameAttribute(NameOID.COMMON_NAME, _cut(name))]
+        if operator:
+            parts.insert(0, x509.NameAttribute(NameOID.ORGANIZATION_NAME, _cut(operator)))
+        request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(parts)).sign(key, hashes.SHA256())
+        return request.public_bytes(serialization.Encoding.PEM).decode()
+
+    def take(self, chain: str) -> bool:
+        """Use a signed chain from now on, if its first certificate is for a key of ours."""
+        try:
+            signed = x509.load_pem_x509_certificate(chain.encode()).public_key()
+        except _UNREADABLE:
+            return False
+        key = next((key for key in self._keys if key.public_key() == signed), None)
+        if key is None:
+            return False
+        self.own, self.key_pem = chain, _pem_of(key)
+        return True
 
     def of(self, use: str) -> list[Payload]:
         """CertificateHashData of the certificates for this use."""
-        return [known_by for held_for, known_by in self._held if held_for == use]
+        return [known_by for held_for, known_by, _ in self._held if held_for == use]
+
+    def roots(self, use: str) -> list[str]:
+        """The certificates for this use, as PEM."""
+        return [pem for held_for, _, pem in self._held if held_for == use]
 
     def install(self, use: str, pem: str, most: int) -> str:
         """The status of InstallCertificate.conf; one that is there already is simply Accepted."""
         try:
-            entry = use, hash_data(pem)
+            known_by = hash_data(pem)
         except ValueError:
             return "Rejected"
-        if entry in self._held:
+        if known_by in self.of(use):
             return "Accepted"
         if len(self._held) >= most:
             return "Rejected"
-        self._held.append(entry)
+        self._held.append((use, known_by, pem))
         return "Accepted"
 
     def delete(self, known_by: Payload, *, in_use: bool) -> str:
@@ -72,50 +96,30 @@ def is_certificate(pem: str) -> bool:
 
 def hash_data(pem: str) -> Payload:
     """CertificateHashData of a root, whose issuer's key is its own; ValueError for what is no certificate."""
-    match = _PEM.match(pem)
-    if match is None:
+    if not pem.lstrip().startswith(_BEGIN):
         raise ValueError("no PEM certificate")
     try:
-        serial, issuer, key = _parts(b64decode(match[1]))
-    except (IndexError, StopIteration) as error:
+        certificate = x509.load_pem_x509_certificate(pem.encode())
+        builder = ocsp.OCSPRequestBuilder().add_certificate(certificate, certificate, hashes.SHA256())
+        known_by = builder.build()
+    except _UNREADABLE as error:
         raise ValueError("no X.509 certificate") from error
     return {
         "hashAlgorithm": "SHA256",
-        "issuerNameHash": hashlib.sha256(issuer).hexdigest(),
-        "issuerKeyHash": hashlib.sha256(key).hexdigest(),
-        "serialNumber": f"{int.from_bytes(serial):x}"[:40],
+        "issuerNameHash": known_by.issuer_name_hash.hex(),
+        "issuerKeyHash": known_by.issuer_key_hash.hex(),
+        "serialNumber": f"{certificate.serial_number:x}"[:40],
     }
 
 
-def _parts(der: bytes) -> tuple[bytes, bytes, bytes]:
-    """Serial number, issuer and public key: X.509's tbsCertificate is [version], serial, algorithm, issuer, …"""
-    certificate = _expect(_SEQUENCE, next(_items(der)))
-    fields = list(_items(_expect(_SEQUENCE, next(_items(certificate)))))
-    if fields[0][0] == _VERSION:
-        del fields[0]
-    key_info = list(_items(_expect(_SEQUENCE, fields[5])))
-    issuer = fields[2][2]
-    return _expect(_INTEGER, fields[0]), issuer, _expect(_BIT_STRING, key_info[1])[1:]
+def _cut(text: str) -> str:
+    """A part of a name holds 64 bytes."""
+    return text.encode()[:64].decode("utf-8", "ignore")
 
 
-def _expect(tag: int, item: tuple[int, bytes, bytes]) -> bytes:
-    if item[0] != tag:
-        raise ValueError("not the structure of a certificate")
-    return item[1]
-
-
-def _items(der: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Tag, content, and the whole of each element in a piece of DER."""
-    at = 0
-    while at < len(der):
-        length, begin = der[at + 1], at + 2
-        if length >= 0x80:
-            begin += length & 0x7F
-            length = int.from_bytes(der[at + 2 : begin])
-        if begin + length > len(der):
-            raise ValueError("cut off")
-        yield der[at], der[begin : begin + length], der[at : begin + length]
-        at = begin + length
+def _pem_of(key: ec.EllipticCurvePrivateKey) -> str:
+    encoding, private_format = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    return key.private_bytes(encoding, private_format, serialization.NoEncryption()).decode()
 
 
 def _folded(known_by: Payload) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -23,6 +23,7 @@ from .pace import Pace
 from .registration import Registration
 from .reservations import Reservations
 from .rpc import Payload
+from .security import Security
 from .smart_charging import SmartCharging
 from .tasks import Tasks
 from .transfers import FirmwareUpdate, Upload
@@ -39,7 +40,9 @@ class SimulatedChargePoint:
 
     `configuration` replaces values of its keys at the start. `on_event(identity, text)` is told what happens, in one
     plain line; `on_answer(action, request, response)` of every CALL the central system acknowledged. `overrides` (by
-    action) makes commands be refused, delayed or ignored. `seed` makes chance repeatable.
+    action) makes commands be refused, delayed or ignored. `seed` makes chance repeatable. `transfers_files`: whether
+    firmware and uploads go over the network, or are only talked about. `trusted_roots`
+    (PEM) and `secure_port`: see Security.
     """
 
     def __init__(
@@ -53,6 +56,9 @@ class SimulatedChargePoint:
         configuration: Mapping[str, str] | None = None,
         patience: Patience | None = None,
         seed: int | None = None,
+        transfers_files: bool = True,
+        trusted_roots: Sequence[str] = (),
+        secure_port: int | None = None,
         on_event: Callable[[str, str], None] | None = None,
         on_answer: Callable[[str, Payload, Payload], None] | None = None,
     ) -> None:
@@ -60,11 +66,13 @@ class SimulatedChargePoint:
         self.hardware = hardware or Hardware()
         self.chance = random.Random() if seed is None else random.Random(f"{seed}/{identity}")
         self.pace = Pace(speed)
+        self.transfers_files = transfers_files
         self.configuration = Configuration(self.hardware, configuration)
         self.overrides: dict[str, Override] = {}
         self.connectors = {n: Connector(n, self._new_meter(n)) for n in range(self.hardware.connectors + 1)}
         self.authorization = Authorization(self.call, self.configuration, self.pace, self.say)
         self.certificates = Certificates()
+        self.security = Security(self.configuration, self.certificates, trusted_roots=trusted_roots, port=secure_port)
         self.tasks = Tasks(self.say)
         self.charging = Charging(self)
         self.reservations = Reservations(self)
@@ -78,6 +86,7 @@ class SimulatedChargePoint:
             url,
             identity,
             password,
+            security=self.security,
             patience=patience or Patience(),
             chance=self.chance,
             receive_call=self._receive_call,

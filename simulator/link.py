@@ -15,6 +15,7 @@ from websockets.typing import Subprotocol
 
 from .errors import CallTimedOut, Offline, Refused
 from .rpc import CallReceiver, Connection, Payload
+from .security import Security
 
 SUBPROTOCOL = Subprotocol("ocpp1.6")
 
@@ -46,6 +47,7 @@ class Link:
         identity: str,
         password: str | bytes | None,
         *,
+        security: Security,
         patience: Patience,
         chance: random.Random,
         receive_call: CallReceiver,
@@ -58,6 +60,7 @@ class Link:
         self.online = asyncio.Event()
         self.offline = asyncio.Event()
         self.offline.set()
+        self._security = security
         self._patience = patience
         self._chance = chance
         self._receive_call = receive_call
@@ -165,6 +168,7 @@ class Link:
         try:
             socket = await connect(
                 self.address,
+                ssl=self._security.context() if self.address.startswith("wss:") else None,
                 subprotocols=[SUBPROTOCOL],
                 additional_headers=self._authorization(),
                 open_timeout=self._patience.handshake_timeout_s,
@@ -185,7 +189,7 @@ class Link:
 
     def _authorization(self) -> dict[str, str]:
         """HTTP Basic with the identity as user; the password may be any bytes (white paper A00.FR.204)."""
-        if self.password is None:
+        if self.password is None or not self._security.sends_password:
             return {}
         secret = self.password.encode() if isinstance(self.password, str) else self.password
         return {"Authorization": "Basic " + base64.b64encode(self.identity.encode() + b":" + secret).decode()}

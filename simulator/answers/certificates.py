@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..certificates import is_certificate
 from ..rpc import Payload
 from .answer import Answer, status
 
@@ -13,14 +12,20 @@ if TYPE_CHECKING:
 
 
 def certificate_signed(station: SimulatedChargePoint, payload: Payload) -> Answer:
-    """CertificateSigned (A02): used from the next connection on, at once where the station logs in with it."""
+    """CertificateSigned (A02): for a key it has made only; used from the next connection on, at once in profile 3."""
     chain = str(payload["certificateChain"])
     is_too_long = len(chain) > station.configuration.number("CertificateSignedMaxChainSize")
-    if is_too_long or not is_certificate(chain):
+    if is_too_long or not station.certificates.take(chain):
         event = {"type": "InvalidChargePointCertificate", "timestamp": station.pace.timestamp()}
         return status("Rejected", lambda: station.call("SecurityEventNotification", event))
-    station.certificates.own = chain
     return status("Accepted", lambda: _use_it(station))
+
+
+async def ask_for_certificate(station: SimulatedChargePoint) -> None:
+    """SignCertificate (A02, A03) in the name of the serial number that BootNotification tells."""
+    serial_number = station.hardware.boot_payload(station.identity)["chargePointSerialNumber"]
+    request = station.certificates.request(serial_number, station.configuration.text("CpoName"))
+    await station.call("SignCertificate", {"csr": request})
 
 
 async def _use_it(station: SimulatedChargePoint) -> None:

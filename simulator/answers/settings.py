@@ -64,15 +64,11 @@ def _has_what_it_needs(station: SimulatedChargePoint, profile: int) -> bool:
     has_password = station.link.password is not None
     if profile == 1:
         return has_password
-    has_root = bool(certificates.of("CentralSystemRootCertificate"))
-    return has_root and (has_password if profile == 2 else certificates.own is not None)
+    return station.security.has_root and (has_password if profile == 2 else certificates.own is not None)
 
 
 async def _reconnect(station: SimulatedChargePoint, former: int) -> None:
-    profile = station.configuration.number("SecurityProfile")
-    address = station.link.address
-    if profile >= 2 and address.startswith("ws://"):
-        address = "wss://" + address.removeprefix("ws://")
+    address = station.security.address(station.link.address)
     station.link.move(address, otherwise=lambda: station.configuration.set("SecurityProfile", str(former)))
 
 

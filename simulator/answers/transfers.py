@@ -1,4 +1,4 @@
-"""Firmware, diagnostics, logs (OCPP 1.6 §5.9, §5.19; Security White Paper L01, N01): nothing is really transferred."""
+"""Firmware, diagnostics, logs (OCPP 1.6 §5.9, §5.19; Security White Paper L01, N01)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..certificates import is_certificate
 from ..pace import moment
 from ..rpc import Payload
-from ..transfers import Update
+from ..transfers import Tries, Update
 from .answer import Answer, status
 
 if TYPE_CHECKING:
@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 
 def get_diagnostics(station: SimulatedChargePoint, payload: Payload) -> Answer:
     """GetDiagnostics (§5.9)."""
-    location = str(payload["location"])
-    return Answer(
-        {"fileName": f"diagnostics-{station.identity[:200]}.zip"}, lambda: station.diagnostics.begin(location)
-    )
+    location, name = str(payload["location"]), f"diagnostics-{station.identity[:200]}.zip"
+    tries = _tries(payload)
+    return Answer({"fileName": name}, lambda: station.diagnostics.begin(location, name, tries=tries))
 
 
 def get_log(station: SimulatedChargePoint, payload: Payload) -> Answer:
@@ -27,13 +26,16 @@ def get_log(station: SimulatedChargePoint, payload: Payload) -> Answer:
     location, request_id = str(payload["log"]["remoteLocation"]), payload["requestId"]
     kind = {"DiagnosticsLog": "diagnostics", "SecurityLog": "security"}[payload["logType"]]
     verdict = "AcceptedCanceled" if station.log.is_running else "Accepted"
-    answer = {"status": verdict, "filename": f"{kind}-{station.identity[:200]}.log"}
-    return Answer(answer, lambda: station.log.begin(location, request_id))
+    name, tries = f"{kind}-{station.identity[:200]}.log", _tries(payload)
+    answer = {"status": verdict, "filename": name}
+    return Answer(answer, lambda: station.log.begin(location, name, request_id, tries))
 
 
 def update_firmware(station: SimulatedChargePoint, payload: Payload) -> Answer:
     """UpdateFirmware (§5.19): no verdict."""
-    update = Update(location=str(payload["location"]), retrieve_at=moment(payload["retrieveDate"]))
+    update = Update(
+        location=str(payload["location"]), retrieve_at=moment(payload["retrieveDate"]), tries=_tries(payload)
+    )
     return Answer({}, lambda: station.firmware.begin(update))
 
 
@@ -48,6 +50,12 @@ def signed_update_firmware(station: SimulatedChargePoint, payload: Payload) -> A
         install_at=moment(firmware["installDateTime"]) if "installDateTime" in firmware else None,
         request_id=payload["requestId"],
         signature=str(firmware["signature"]),
+        certificate=str(firmware["signingCertificate"]),
+        tries=_tries(payload),
     )
     verdict = "AcceptedCanceled" if station.firmware.is_running else "Accepted"
     return status(verdict, lambda: station.firmware.begin(update))
+
+
+def _tries(payload: Payload) -> Tries:
+    return Tries(retries=payload.get("retries") or 0, interval_s=payload.get("retryInterval") or 0)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..certificates import SIGNING_REQUEST
 from ..connector import Connector
 from ..rpc import Payload
 from .answer import Answer, status
+from .certificates import ask_for_certificate
 
 if TYPE_CHECKING:
     from ..charge_point import SimulatedChargePoint
@@ -34,7 +34,7 @@ def extended_trigger_message(station: SimulatedChargePoint, payload: Payload) ->
                 "Accepted", lambda: station.call("SignedFirmwareStatusNotification", station.firmware.report())
             )
         case "SignChargePointCertificate":
-            return status("Accepted", lambda: station.call("SignCertificate", {"csr": SIGNING_REQUEST}))
+            return status("Accepted", lambda: ask_for_certificate(station))
     return _common(station, payload)
 
 

@@ -30,7 +30,7 @@ def station(central: CentralSystem) -> Callable[..., AbstractAsyncContextManager
 
     def build(**options: Any) -> SimulatedChargePoint:
         configuration = {"TransactionMessageRetryInterval": "0"} | options.pop("configuration", {})
-        defaults = {"identity": "SIM-1", "speed": 1000.0, "patience": IMPATIENT, "seed": 1}
+        defaults = {"identity": "SIM-1", "speed": 1000.0, "patience": IMPATIENT, "seed": 1, "transfers_files": False}
         return SimulatedChargePoint(central.url, configuration=configuration, **(defaults | options))
 
     return build

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from simulator.certificates import hash_data
 
@@ -73,19 +79,65 @@ async def test_a_full_store_and_a_root_in_use(cp, status):
     assert await status(call.DeleteCertificate(certificate_hash_data=KNOWN_BY)) == "Failed"
 
 
-async def test_a_signed_certificate(central, cp, status):
-    assert await status(call.CertificateSigned(certificate_chain="none")) == "Rejected"
-    await central.hears("SecurityEventNotification", type="InvalidChargePointCertificate")
-    assert await status(call.CertificateSigned(certificate_chain=ROOT)) == "Accepted"
-    assert cp.certificates.own == ROOT
+def signed(csr: str) -> str:
+    """What a CA makes of a request."""
+    request, key, now = x509.load_pem_x509_csr(csr.encode()), ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    assert request.is_signature_valid
+    builder = x509.CertificateBuilder(
+        issuer_name=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "CA")]),
+        subject_name=request.subject,
+        public_key=request.public_key(),
+        serial_number=1,
+        not_valid_before=now,
+        not_valid_after=now + timedelta(days=1),
+    )
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
+@pytest.fixture
+def asked(central, cp):
+    """`await asked()`: the request that the station sends when it is triggered."""
+
+    async def asked() -> str:
+        central.heard.clear()
+        await central.sends("SIM-1", call.ExtendedTriggerMessage(requested_message="SignChargePointCertificate"))
+        return (await central.hears("SignCertificate"))["csr"]
+
+    return asked
+
+
+async def test_a_request_names_the_station_and_its_operator(cp, asked):
+    assert x509.load_pem_x509_csr((await asked()).encode()).subject.rfc4514_string() == "CN=SIM-1"
+    cp.configuration.set("CpoName", "Example AG")
+    assert x509.load_pem_x509_csr((await asked()).encode()).subject.rfc4514_string() == "CN=SIM-1,O=Example AG"
+
+
+async def test_a_signed_certificate(central, cp, status, asked):
+    for nothing in ("none", ROOT):  # ROOT is a certificate, but of another key
+        central.heard.clear()
+        assert await status(call.CertificateSigned(certificate_chain=nothing)) == "Rejected"
+        await central.hears("SecurityEventNotification", type="InvalidChargePointCertificate")
+    first, second = signed(await asked()), signed(await asked())
+    for chain in (second, first):  # an earlier request may be answered later
+        assert await status(call.CertificateSigned(certificate_chain=chain)) == "Accepted"
+        assert cp.certificates.own == chain
+        key = serialization.load_pem_private_key(cp.certificates.key_pem.encode(), None)
+        assert x509.load_pem_x509_certificate(chain.encode()).public_key() == key.public_key()
     cp.configuration.set("CertificateSignedMaxChainSize", "100")
-    assert await status(call.CertificateSigned(certificate_chain=ROOT)) == "Rejected"
+    assert await status(call.CertificateSigned(certificate_chain=second)) == "Rejected"
 
 
-async def test_a_new_certificate_is_used_at_once_in_profile_3(central, cp, status):
+async def test_a_new_certificate_is_used_at_once_in_profile_3(central, cp, status, asked):
+    chain = signed(await asked())
     cp.configuration.set("SecurityProfile", "3")
-    assert await status(call.CertificateSigned(certificate_chain=ROOT)) == "Accepted"
+    assert await status(call.CertificateSigned(certificate_chain=chain)) == "Accepted"
     await central.until(lambda: len(central.headers) == 2)
+
+
+async def test_installed_roots_are_at_hand(cp, status):
+    await status(call.InstallCertificate(certificate_type=USE, certificate=ROOT))
+    assert cp.certificates.roots(USE) == [ROOT]
+    assert cp.certificates.roots("ManufacturerRootCertificate") == []
 
 
 def change(key, value):

@@ -169,13 +169,16 @@ async def test_a_whole_life(central, station):
     central.verdicts["STRANGER"] = "Invalid"
     habits = Habits(id_tags=("CAFE", "BEEF"), sessions=3, session_minutes=10, idle_minutes=1)
     async with station(speed=5000.0) as cp:
+        began_s = cp.pace.elapsed_s()
         tally = await live(cp, habits)
+        hours = (cp.pace.elapsed_s() - began_s) / 3600
 
     assert (tally.sessions, tally.cards_refused) == (3, 0)
     starts, stops = central.payloads("StartTransaction"), central.payloads("StopTransaction")
     assert len(starts) == len(stops) == 3
     assert sum(p["meterStop"] for p in stops) - sum(p["meterStart"] for p in starts) == tally.energy_wh
-    assert 2_000 < tally.energy_wh < 9_000  # three times about 10 minutes at 11 kW
+    # three times about 10 minutes at 11 kW, longer where this machine is; never more than both connectors can give
+    assert 2_000 < tally.energy_wh <= 22_000 * hours
     assert len(central.payloads("MeterValues")) >= 12
 
 

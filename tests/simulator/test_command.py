@@ -9,7 +9,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from simulator import Override
+from simulator import Hardware, Override
 from stations.management.commands.simulate import Command, _overrides
 
 
@@ -93,3 +93,10 @@ async def test_answers_that_make_no_sense(central, wish):
 async def test_delays_that_make_no_sense(central):
     with pytest.raises(CommandError, match="less than 0"):
         await simulate(central, "--answer-delay", "Reset=-1")
+
+
+@pytest.mark.parametrize(("option", "transfers"), [((), True), (("--no-files",), False)])
+def test_files_are_transferred_unless_told_otherwise(option, transfers):
+    command = Command(stdout=StringIO())
+    options = vars(command.create_parser("manage.py", "simulate").parse_args([*option]))
+    assert command._station("CP1", Hardware(), options).transfers_files is transfers
