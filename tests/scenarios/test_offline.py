@@ -24,16 +24,6 @@ def reconnect(cp, connect):
     return reconnect
 
 
-async def test_power_fails_and_the_stop_comes_after_the_boot(cp, tag, stored, reconnect):  # TC_032_1
-    number = await starts(cp)
-    cp = await reconnect()
-    assert (await cp.boots())["status"] == "Accepted"
-    assert (await stored(the_session)).is_running
-    assert await stops(cp, number, reason="PowerLoss", timestamp=at(20), meterStop=3000) == {}
-    session = await stored(the_session)
-    assert (session.stop_reason, session.stopped_at, session.energy_wh) == ("PowerLoss", minute(20), 2000)
-
-
 async def test_power_fails_and_no_stop_comes(cp, tag, stored, reconnect):
     first = await starts(cp)
     cp = await reconnect()
@@ -41,33 +31,6 @@ async def test_power_fails_and_no_stop_comes(cp, tag, stored, reconnect):
     await starts(cp, timestamp=at(180), meterStart=4000)
     left_open = await stored(lambda: Transaction.objects.get(pk=first))
     assert (left_open.ended_by, left_open.flags) == ("superseded", ["stop_missing"])
-
-
-async def test_an_offline_start_with_a_valid_tag(cp, tag, stored, reconnect):  # TC_037_1
-    cp = await reconnect()
-    answer = await cp.call("StartTransaction", **start())
-    assert answer["idTagInfo"]["status"] == "Accepted"
-    session = await stored(the_session)
-    assert (session.started_at, session.flags) == (minute(0), [])
-
-
-async def test_an_offline_start_with_an_invalid_tag(cp, stored, reconnect):  # TC_037_3
-    cp = await reconnect()
-    answer = await cp.call("StartTransaction", **start(idTag="STRANGER"))
-    assert answer["idTagInfo"]["status"] == "Invalid"
-    assert await stops(cp, answer["transactionId"], reason="DeAuthorized") == {}
-    assert (await stored(the_session)).energy_wh == 11_000
-
-
-async def test_an_offline_session(cp, tag, stored, reconnect):  # TC_039
-    cp = await reconnect()
-    number = await starts(cp)
-    await meters(cp, meter_value(6000, 30), transactionId=number)
-    await stops(cp, number, idTag="CAFE")
-    session = await stored(the_session)
-    assert (session.started_at, session.stopped_at, session.energy_wh) == (minute(0), minute(60), 11_000)
-    assert session.stop_received_at > minute(60)
-    assert session.flags == []
 
 
 async def test_the_line_comes_back_without_a_boot(cp, tag, stored, reconnect):

@@ -1,118 +1,23 @@
-"""Dialogues of a station that is online, numbered as the certification of central systems numbers them."""
+"""Dialogues of a station that is online, beside those of `certification`: what the cases there do not ask for."""
 
-from datetime import UTC, datetime
-
-import pytest
-
-from stations.models import ChargePoint, Connector, StatusRecord
-from transactions.models import IdTag, IdTagGroup, MeterValue, Transaction
+from stations.models import StatusRecord
+from transactions.models import IdTag, IdTagGroup, Transaction
 
 from .speech import at, meter_value, meters, shows, start, starts, stops, the_session
 
 
-def states():
-    return dict(Connector.objects.order_by("connector_id").values_list("connector_id", "status"))
-
-
-async def test_cold_boot(cp, stored, settings):  # TC_001
-    answer = await cp.boots(firmwareVersion="4.2.0")
-    assert (answer["status"], answer["interval"]) == ("Accepted", settings.HEARTBEAT_INTERVAL)
-    for connector in (0, 1, 2):
-        assert await shows(cp, "Available", connector) == {}
-    assert (await cp.call("Heartbeat"))["currentTime"].endswith("Z")
-    assert await stored(states) == {0: "Available", 1: "Available", 2: "Available"}
-    assert (await stored(ChargePoint.objects.get)).firmware_version == "4.2.0"
-
-
-async def test_plug_first(cp, tag, stored):  # TC_003
-    await shows(cp, "Preparing")
-    assert (await cp.call("Authorize", idTag="CAFE"))["idTagInfo"]["status"] == "Accepted"
-    number = await starts(cp)
-    await shows(cp, "Charging")
-    for minutes in (15, 30, 45):
-        await meters(cp, meter_value(1000 + 200 * minutes, minutes), transactionId=number)
-    assert await stops(cp, number, idTag="CAFE") == {"idTagInfo": {"status": "Accepted"}}
-    await shows(cp, "Finishing")
-    await shows(cp, "Available")
-    session = await stored(the_session)
-    assert (session.energy_wh, session.ended_by, session.stop_reason, session.flags) == (11_000, "station", "Local", [])
-    assert await stored(MeterValue.objects.filter(transaction=number).count) == 3
-
-
-async def test_id_first(cp, tag, stored):  # TC_004_1
-    assert (await cp.call("Authorize", idTag="CAFE"))["idTagInfo"]["status"] == "Accepted"
-    await shows(cp, "Preparing")
-    answer = await cp.call("StartTransaction", **start())
-    await shows(cp, "Charging")
-    assert answer["idTagInfo"]["status"] == "Accepted"
-    assert (await stored(the_session)).is_running
-    assert await stored(states) == {1: "Charging"}
-
-
-async def test_id_first_and_no_plug(cp, tag, stored):  # TC_004_2
-    await cp.call("Authorize", idTag="CAFE")
-    await shows(cp, "Preparing")
-    await shows(cp, "Available")
-    assert await stored(states) == {1: "Available"}
-    assert await stored(Transaction.objects.count) == 0
-
-
-async def test_the_car_is_unplugged(cp, tag, stored):  # TC_005_1
-    number = await starts(cp)
-    await shows(cp, "SuspendedEV")
-    assert await stops(cp, number, reason="EVDisconnected") == {}
-    await shows(cp, "Finishing")
-    session = await stored(the_session)
-    assert (session.stop_reason, session.energy_wh) == ("EVDisconnected", 11_000)
-
-
-async def test_the_car_is_unplugged_and_the_session_goes_on(cp, tag, stored):  # TC_005_2, .3
+async def test_the_car_is_unplugged_and_the_session_goes_on(cp, tag, stored):
     await starts(cp)
     await shows(cp, "SuspendedEV", info="EV side disconnected")
     assert (await stored(the_session)).is_running
 
 
-async def test_a_cached_tag_starts_without_asking(cp, tag, stored):  # TC_007
-    await shows(cp, "Preparing")
-    assert (await cp.call("StartTransaction", **start()))["idTagInfo"]["status"] == "Accepted"
-    assert (await stored(the_session)).tag_id == tag.pk
-
-
-@pytest.mark.parametrize(
-    ("says", "status"),
-    [
-        (None, "Invalid"),  # TC_023_1
-        ({"expires_at": datetime(2020, 1, 1, tzinfo=UTC)}, "Expired"),  # TC_023_2
-        ({"blocked": True}, "Blocked"),  # TC_023_3
-    ],
-)
-async def test_a_tag_is_refused(cp, stored, says, status):
-    if says is not None:
-        await IdTag.objects.acreate(id_tag="CAFE", **says)
-    await shows(cp, "Preparing")
-    assert (await cp.call("Authorize", idTag="CAFE"))["idTagInfo"]["status"] == status
-    await shows(cp, "Available")
-    assert await stored(Transaction.objects.count) == 0
-
-
-async def test_the_lock_fails(cp, tag, stored):  # TC_024
-    await cp.call("Authorize", idTag="CAFE")
-    await shows(cp, "Faulted", errorCode="ConnectorLockFailure")
-    connector = await stored(Connector.objects.get)
-    assert (connector.status, connector.error_code) == ("Faulted", "ConnectorLockFailure")
-
-
-async def test_an_invalid_tag_is_told_so_after_the_start(cp, stored):  # TC_037_3, online
+async def test_an_invalid_tag_is_told_so_after_the_start(cp, stored):
     answer = await cp.call("StartTransaction", **start(idTag="STRANGER"))
     assert answer["idTagInfo"]["status"] == "Invalid"
     await stops(cp, answer["transactionId"], meterStop=1010, reason="DeAuthorized")
     session = await stored(the_session)
     assert (session.stop_reason, session.energy_wh, session.flags) == ("DeAuthorized", 10, ["unauthorized"])
-
-
-async def test_data_transfer(cp):  # TC_064
-    answer = await cp.call("DataTransfer", vendorId="com.example", messageId="Ping", data="?")
-    assert answer == {"status": "UnknownVendorId"}
 
 
 async def test_a_new_start_ends_what_was_left_open(cp, tag, stored):

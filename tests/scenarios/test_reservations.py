@@ -26,7 +26,7 @@ def reserved(station):
 
 
 @pytest.mark.parametrize("connector", [0, 1])
-async def test_the_reserved_tag_charges(cp, tag, stored, reserved, connector):  # TC_046, TC_049
+async def test_the_reserved_tag_charges(cp, tag, stored, reserved, connector):
     reservation = await reserved(connector)
     number = await starts(cp, reservationId=reservation.pk)
     await stored(reservation.refresh_from_db)
@@ -71,3 +71,16 @@ async def test_a_reservation_of_another_station_stays(tag, stored, reserved, con
     await starts(await connect("CP2"), reservationId=reservation.pk)
     await stored(reservation.refresh_from_db)
     assert reservation.status == "active"
+
+
+async def test_a_free_connector_tells_that_its_time_is_over(cp, stored, reserved, station):
+    past, running, station_wide = [await reserved(connector) for connector in (1, 2, 0)]
+    over = timezone.now() - timedelta(seconds=5)
+    await stored(lambda: Reservation.objects.exclude(pk=running.pk).update(expires_at=over))
+    await shows(cp, "Reserved")
+    for connector in (1, 2):
+        await shows(cp, "Available", connector=connector)
+    for row in (past, running, station_wide):
+        await stored(row.refresh_from_db)
+    assert [row.status for row in (past, running, station_wide)] == ["expired", "active", "active"]
+    assert past.ended_at > over

@@ -2,6 +2,8 @@
 // One line of JSON per step goes to standard output; the last one says everything the central system answered.
 // With `pause` it stops half-way until a line comes on standard input: the server may be restarted meanwhile.
 // With `obey` it charges only when it is told to, and ends when a line comes on standard input.
+// With `deliver` it takes charging profiles and delivers diagnostics when it is told to, and ends likewise.
+// OCPP_PASSWORD is its password as 40 hex digits; a root that Node does not know comes by NODE_EXTRA_CA_CERTS.
 
 import { createInterface } from 'node:readline';
 import { RPCClient } from 'ocpp-rpc';
@@ -15,6 +17,7 @@ const got = { answers: {}, calls: [], invalid: [], opened: 0, protocol: null };
 const client = new RPCClient({
   endpoint,
   identity,
+  password: process.env.OCPP_PASSWORD ? Buffer.from(process.env.OCPP_PASSWORD, 'hex') : undefined,
   protocols: ['ocpp1.6'],
   strictMode: true, // every answer of ours is checked against its own copy of the OCPP schemas
   callTimeoutMs: 20_000,
@@ -141,12 +144,36 @@ function obey() {
   });
 }
 
+// What it was told to deliver, sent once the answer has left.
+async function upload(location) {
+  await call('DiagnosticsStatusNotification', { status: 'Uploading' });
+  const answer = await fetch(`${location}node.log`, { method: 'PUT', body: 'all is well\n' });
+  await call('DiagnosticsStatusNotification', { status: answer.ok ? 'Uploaded' : 'UploadFailed' });
+  say('delivered', { status: answer.status });
+}
+
+function deliver() {
+  client.handle('SetChargingProfile', ({ params }) => {
+    got.calls.push(['SetChargingProfile', params]);
+    return { status: 'Accepted' };
+  });
+  client.handle('GetDiagnostics', ({ params }) => {
+    got.calls.push(['GetDiagnostics', params]);
+    setTimeout(() => upload(params.location), 0);
+    return { fileName: 'node.log' };
+  });
+}
+
 await client.connect();
 await approved();
 if (mode === 'obey') {
   obey();
   await status(1, 'Available');
   await wait('obeys');
+} else if (mode === 'deliver') {
+  deliver();
+  await status(1, 'Available');
+  await wait('delivers');
 } else {
   await charge();
 }

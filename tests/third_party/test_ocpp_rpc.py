@@ -4,96 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 import io
 import json
-import os
-import shutil
 import signal
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-from queue import Empty, Queue
-from threading import Thread
-from typing import Any, NoReturn
 
 import pytest
 
 from ..server import environment, manage, serving
+from .conftest import KEY, SecureServer
 from .core_commands import obeyed, send_core_commands, told
+from .node import running
 
 pytestmark = pytest.mark.server
-
-HERE = Path(__file__).resolve().parent
-STEP_TIMEOUT_S = 60
-
-
-def unavailable(reason: str) -> NoReturn:
-    """Skip on a developer's machine; in CI nothing is ever left out."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The command that runs the charge point, its packages installed exactly as locked."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        unavailable("Node.js or npm is not installed.")
-    folder = tmp_path_factory.mktemp("ocpp-rpc")
-    for name in ("package.json", "package-lock.json", "charge_point.mjs"):
-        shutil.copy(HERE / name, folder)
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if result.returncode != 0:
-        unavailable(f"npm could not install ocpp-rpc: {result.stderr.strip()}")
-    return [node, str(folder / "charge_point.mjs")]
-
-
-class ChargePoint:
-    """The Node process: what it says step by step, and its last word."""
-
-    def __init__(self, command: list[str]) -> None:
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        self._lines: Queue[str | None] = Queue()
-        Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._lines.put(line)
-        self._lines.put(None)
-
-    def says(self, step: str) -> dict[str, Any]:
-        """The next line, which must be about this step."""
-        try:
-            line = self._lines.get(timeout=STEP_TIMEOUT_S)
-        except Empty:
-            pytest.fail(f"the charge point did not get to {step!r} within {STEP_TIMEOUT_S} s")
-        assert line is not None, self._process.stderr and self._process.stderr.read()
-        said: dict[str, Any] = json.loads(line)
-        assert said["step"] == step
-        return said
-
-    def go_on(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-
-    def end(self) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-
-@contextlib.contextmanager
-def running(command: list[str]) -> Iterator[ChargePoint]:
-    charge_point = ChargePoint(command)
-    try:
-        yield charge_point
-    finally:
-        charge_point.end()
 
 
 @pytest.fixture
@@ -196,3 +120,28 @@ def test_it_obeys_the_core_commands(program: list[str], env: dict[str, str]) -> 
     assert got["invalid"] == []
     assert {action: params for action, params in got["calls"] if action != "TriggerMessage"} == told(transaction)
     assert len(exported(env)) == 1
+
+
+def test_it_keeps_a_profile_and_delivers_a_file_over_tls(program: list[str], secure_server: SecureServer) -> None:
+    """Security profile 2 and strict on both sides."""
+    rest = secure_server.rest
+    limits = {"name": "npm", "kind": "Relative", "unit": "W", "periods": [{"start": 0, "limit": "7400.5"}]}
+    profile = rest.post("charging-profiles/", limits)
+    env = {"OCPP_PASSWORD": KEY, "NODE_EXTRA_CA_CERTS": str(secure_server.root_path)}
+    with running([*program, secure_server.secure_address, "NPM-2", "CAFE", "deliver"], env) as charge_point:
+        charge_point.says("delivers")
+        assert rest.get("charge-points/NPM-2/")["security_profile"] == 2
+        rest.post(f"charging-profiles/{profile['id']}/assign/", {"charge_point": "NPM-2", "connector_id": 1})
+        assigned = rest.find("assigned-profiles/?charge_point=NPM-2", state="installed")
+        rest.post("charge-points/NPM-2/files/", {})
+        assert charge_point.says("delivered")["status"] == 200
+        charge_point.go_on()
+        got = charge_point.says("done")
+
+    assert got["invalid"] == []
+    told = dict(got["calls"])
+    assert told["SetChargingProfile"] == {"connectorId": 1, "csChargingProfiles": assigned["payload"]}
+    assert told["GetDiagnostics"]["location"].startswith("https://")
+    file = rest.find("station-files/?charge_point=NPM-2")
+    assert (file["file_name"], file["over"]) == ("node.log", "https")
+    assert file["sha256"] == hashlib.sha256(b"all is well\n").hexdigest()
