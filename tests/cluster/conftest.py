@@ -7,21 +7,21 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
-import redis
 
-from ..server import Server, environment, free_port, manage
+from bench.rig import Redis
+
+from ..server import Server, environment, manage, spare_migrations
 
 PATIENCE_S = 30
 POLL_S = 0.05
@@ -169,16 +169,23 @@ def prepared_database(postgresql: str, tmp_path_factory: pytest.TempPathFactory)
             admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-@pytest.fixture
-def database_url(postgresql: str, prepared_database: str) -> Iterator[str]:
-    """A PostgreSQL database of the test's own, next to DATABASE_URL's."""
+@contextmanager
+def copied_database(postgresql: str, template: str) -> Iterator[str]:
+    """The URL of a copy of a PostgreSQL database, next to the one that `postgresql` names; gone after the block."""
     name = f"plugcontrol_cluster_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(_on(postgresql, "postgres"), autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{prepared_database}"')
+        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         try:
             yield _on(postgresql, name)
         finally:
             admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def database_url(postgresql: str, prepared_database: str) -> Iterator[str]:
+    """A PostgreSQL database of the test's own, next to DATABASE_URL's."""
+    with copied_database(postgresql, prepared_database) as url:
+        yield url
 
 
 @pytest.fixture
@@ -192,53 +199,19 @@ def cluster(database_url: str, tmp_path: Path) -> Iterator[Installation]:
     installation.stop()
 
 
-class OwnRedis:
-    """A redis-server that nobody else uses, to be stopped and started again on its port."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-        command = [shutil.which("redis-server") or "redis-server", *options, "--dir", str(self._folder)]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + PATIENCE_S
-        with redis.Redis(port=self.port) as client:
-            while True:
-                try:
-                    client.ping()
-                    return
-                except redis.ConnectionError:
-                    assert time.monotonic() < deadline, "redis-server does not start"
-                    time.sleep(POLL_S)
-
-    def flush(self) -> None:
-        with redis.Redis(port=self.port) as client:
-            client.flushall()
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-
 @pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
+def own_redis(tmp_path: Path) -> Iterator[Redis]:
     """Not running yet."""
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed")
-    server = OwnRedis(tmp_path)
+    server = Redis(tmp_path)
     yield server
     server.kill()
 
 
 @pytest.fixture
 def cluster_with_own_redis(
-    database_url: str, own_redis: OwnRedis, tmp_path_factory: pytest.TempPathFactory
+    database_url: str, own_redis: Redis, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
     """Servers may be started beside each other; their Redis is not running yet."""
     installation = Installation(tmp_path_factory.mktemp("installation"), database_url, own_redis.url)
@@ -251,20 +224,18 @@ def alone(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Installati
     """For one server without Redis: on PostgreSQL where the suite runs on it, else on SQLite."""
     on_postgresql = os.environ.get("DATABASE_URL", "").startswith("postgres")
     installation = Installation(tmp_path, request.getfixturevalue("database_url") if on_postgresql else "", "")
-    if not on_postgresql:
-        installation.run("prepare")
+    spare_migrations(installation.env)
     yield installation
     installation.stop()
 
 
 @pytest.fixture
-def installation(tmp_path: Path, own_redis: OwnRedis, request: pytest.FixtureRequest) -> Iterator[Installation]:
+def installation(tmp_path: Path, own_redis: Redis, request: pytest.FixtureRequest) -> Iterator[Installation]:
     """For one server with a Redis of its own: on PostgreSQL where the suite runs on it, else on SQLite."""
     on_postgresql = os.environ.get("DATABASE_URL", "").startswith("postgres")
     installation = Installation(
         tmp_path, request.getfixturevalue("database_url") if on_postgresql else "", own_redis.url
     )
-    if not on_postgresql:
-        installation.run("prepare")
+    spare_migrations(installation.env)
     yield installation
     installation.stop()

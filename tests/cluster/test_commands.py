@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from bench.rig import Redis
+
 from ..server import Server, free_port
 from .charge_point import connected
-from .conftest import Installation, OwnRedis
+from .conftest import Installation
 from .stations import Station
 
 pytestmark = pytest.mark.server
@@ -55,7 +57,7 @@ CONNECTION_LOST = "the connection was lost before the charger answered"
 async def wander(stations: list[Station], servers: list[Server], done: asyncio.Event) -> int:
     """Let one station after the other move: cut first, or connect again while the old line seems to live."""
     moves = 0
-    dice = random.Random(stations[0].identity)  # noqa: S311 - not a secret
+    dice = random.Random(stations[0].identity)
     while not done.is_set() and moves < MOVES:
         station = dice.choice(stations)
         if dice.random() < 0.5:
@@ -124,7 +126,7 @@ async def answered(station: Station, count: int) -> None:
 
 
 async def test_five_hundred_commands_for_one_slow_station_while_redis_comes_and_goes(
-    cluster_with_own_redis: Installation, own_redis: OwnRedis
+    cluster_with_own_redis: Installation, own_redis: Redis
 ) -> None:
     cluster = cluster_with_own_redis
     own_redis.start()

@@ -8,9 +8,11 @@ from statistics import median
 
 import pytest
 
+from bench.rig import Redis
+
 from ..server import free_port
 from .charge_point import ChargePoint, connected
-from .conftest import Installation, OwnRedis
+from .conftest import Installation
 
 pytestmark = pytest.mark.server
 
@@ -31,7 +33,7 @@ async def commands_go_out(installation: Installation, cp: ChargePoint, count: in
     return median(waits)
 
 
-async def test_a_server_that_starts_without_redis(installation: Installation, own_redis: OwnRedis) -> None:
+async def test_a_server_that_starts_without_redis(installation: Installation, own_redis: Redis) -> None:
     installation.run("create_id_tag", "CAFE")
     [server] = installation.start(free_port())
     assert server.get("/healthz")[0] == 200
@@ -57,7 +59,7 @@ async def test_a_server_that_starts_without_redis(installation: Installation, ow
     assert "Traceback" not in server.log
 
 
-async def test_redis_is_killed_and_comes_back(installation: Installation, own_redis: OwnRedis) -> None:
+async def test_redis_is_killed_and_comes_back(installation: Installation, own_redis: Redis) -> None:
     own_redis.start()
     installation.run("create_id_tag", "CAFE")
     installation.run("create_charge_point", "CP1", "--accept")

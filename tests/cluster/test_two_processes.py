@@ -7,9 +7,11 @@ from statistics import median
 
 import pytest
 
+from bench.rig import Redis
+
 from ..server import free_port
 from .charge_point import connected
-from .conftest import Installation, OwnRedis
+from .conftest import Installation
 
 pytestmark = pytest.mark.server
 
@@ -86,7 +88,7 @@ async def test_the_newest_socket_wins(cluster: Installation) -> None:
 
 
 async def test_the_newest_socket_wins_without_redis(
-    database_url: str, own_redis: OwnRedis, tmp_path_factory: pytest.TempPathFactory
+    database_url: str, own_redis: Redis, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """The bell is lost; the sweep of the process that holds the old socket finds out."""
     cluster = Installation(tmp_path_factory.mktemp("installation"), database_url, own_redis.url)
