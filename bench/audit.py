@@ -7,8 +7,13 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from bench.store import Store, milliseconds
+from bench.swarm import Order
+
+#: What a station must have said for a command to be shown with this end.
+SAID = {"accepted": frozenset({"Accepted", "Unlocked"}), "rejected": frozenset({"Rejected"})}
 
 Line = dict[str, Any]
 Key = tuple[str, int, int]
@@ -41,6 +46,29 @@ def audit(ledger: Path, store: Store) -> list[Check]:
         *_stops(lines["StopTransaction"], transactions, store),
         _statuses(lines["StatusNotification"], store),
     ]
+
+
+def audit_commands(orders: dict[str, list[Order]], store: Store) -> list[Check]:
+    """What became of our own CALLs, beside what the stations heard and said."""
+    # SQLite keeps a UUID without its dashes
+    rows = {str(UUID(key)): (status, identity) for key, status, identity in store.ask("commands")}
+    ends = Counter(status for status, _ in rows.values())
+    heard = {key: got for key, got in orders.items() if key in rows}
+    wrong = [
+        key
+        for key, (status, identity) in rows.items()
+        if (said := SAID.get(status)) and not any(_is(order, identity, said) for order in heard.get(key, ()))
+    ]
+    return [
+        zero("commands without an end", ends["queued"] + ends["sent"], len(rows)),
+        zero("commands that reached a station twice", sum(len(got) > 1 for got in heard.values()), len(heard)),
+        zero("commands shown answered otherwise than their station did", len(wrong), len(rows)),
+        zero("commands heard by a station that no row knows", len(orders.keys() - rows.keys()), len(orders)),
+    ]
+
+
+def _is(order: Order, identity: str, said: frozenset[str]) -> bool:
+    return order.identity == identity and order.answer in said
 
 
 def _key(line: Line) -> Key:

@@ -1,67 +1,35 @@
 """How long a command takes from an HTTP request over the station back to the HTTP answer.
 
-python -m bench.commands                       five rounds of 100 commands for each set-up, in turns
-python -m bench.commands --rounds 3 --count 50
+python -m bench.commands            five rounds of 100 commands for each set-up, in turns
+python -m bench.commands --quick    two rounds of 50
 
 One process with the in-memory layer, on SQLite and on PostgreSQL, against two processes with PostgreSQL and Redis,
-where the request reaches the process that does not hold the station's socket. That may take twice the time at most.
+where the request reaches the process that does not hold the station's socket: that may take twice the time at most. The
+same two processes again with the core layer of channels_redis, and both layers alone (bench.layers).
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import http.client
 import json
-import shutil
 import statistics
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-import redis
 import websockets
 
-from bench import rig
+from bench import layers, report, rig
 from bench.messages import identity
+from bench.systems import OURS_SQLITE, Systems, running
 
 STATION = identity("BENCH", 1)
 WARM_UP = 20
 PATIENCE_S = 30
 COMMAND = {"action": "DataTransfer", "payload": {"vendorId": "bench", "data": "hello"}, "wait_s": PATIENCE_S}
-
-
-class Redis:
-    """A redis-server of this run's own that keeps nothing."""
-
-    def __init__(self, folder: rig.Folder) -> None:
-        self.port = rig.free_port()
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-        program = shutil.which("redis-server")
-        if program is None:
-            raise SystemExit("redis-server is not installed.")
-        self._process = subprocess.Popen(  # noqa: S603
-            [program, *options, "--dir", str(folder.path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        self._wait()
-
-    def _wait(self) -> None:
-        end = time.monotonic() + PATIENCE_S
-        with redis.Redis(port=self.port) as client:
-            while True:
-                try:
-                    client.ping()
-                    return
-                except redis.ConnectionError:
-                    if time.monotonic() > end:
-                        raise
-                    time.sleep(0.05)
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(rig.EXIT_S)
 
 
 @dataclass
@@ -71,12 +39,14 @@ class SetUp:
     name: str
     asked: rig.Plugcontrol
     holder: rig.Plugcontrol
-    key: str
-    seconds: list[float]
+    seconds: list[float] = field(default_factory=list)
+    key: str = ""
 
     async def measure(self, count: int) -> list[float]:
         """Round trips of `count` commands, one after the other, over one HTTP connection."""
-        async with websockets.connect(f"{self.holder.url}/{STATION}", subprotocols=["ocpp1.6"]) as socket:
+        async with websockets.connect(
+            f"{self.holder.url}/{STATION}", subprotocols=["ocpp1.6"], open_timeout=60
+        ) as socket:
             answering = asyncio.create_task(_answer(socket))
             try:
                 return await asyncio.to_thread(_ask, self.asked.port, self.key, count)
@@ -111,67 +81,85 @@ def _ask(port: int, key: str, count: int) -> list[float]:
 def _key(server: rig.Plugcontrol) -> str:
     arguments = [sys.executable, "manage.py", "create_api_key", "bench", "--scope", "admin"]
     made = subprocess.run(  # noqa: S603
-        arguments, cwd=rig.ROOT, env=server.environment, capture_output=True, text=True, check=True, timeout=rig.READY_S
+        arguments,
+        cwd=rig.ROOT,
+        env=server.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=rig.PREPARED_S,
     )
     return made.stdout.split()[-1]
 
 
-def _set_ups(folder: rig.Folder, postgres: rig.Postgres, layer: Redis, started: list[rig.Plugcontrol]) -> list[SetUp]:
-    simple = rig.Plugcontrol(folder, "", {"BENCH": 1}, REDIS_URL="")
-    alone = rig.Plugcontrol(folder, postgres.fresh("alone"), {"BENCH": 1}, REDIS_URL="")
-    shared = {"REDIS_URL": f"redis://127.0.0.1:{layer.port}/0"}
-    database_url = postgres.fresh("together")
-    first = rig.Plugcontrol(folder, database_url, {"BENCH": 1}, SECRET_KEY="bench" * 12, **shared)
-    second = rig.Plugcontrol(folder, database_url, SECRET_KEY="bench" * 12, **shared)
-    for server in (simple, alone, first, second):
-        started.append(server)
-        server.start()
+def _set_ups(systems: Systems, layer: rig.Redis) -> list[SetUp]:
+    stations = {"BENCH": 1}
+    simple, _store = systems.server(OURS_SQLITE, stations, REDIS_URL="")
+    assert isinstance(simple, rig.Plugcontrol)
+    alone = rig.Plugcontrol(systems.folder, systems.database("alone", stations), REDIS_URL="")
+    shared = {"REDIS_URL": layer.url, "SECRET_KEY": "bench" * 12}
+    url = systems.database("together", stations)
+    two = [rig.Plugcontrol(systems.folder, url, **shared) for _ in range(2)]
+    # a Redis database of its own: what one layer leaves there is nothing to the other
+    shared |= {"REDIS_URL": layer.url.replace("/0", "/1"), "DJANGO_SETTINGS_MODULE": "bench.core_layer"}
+    url = systems.database("together_core", stations)
+    core = [rig.Plugcontrol(systems.folder, url, **shared) for _ in range(2)]
     return [
-        SetUp("one process, in-memory layer, SQLite", simple, simple, _key(simple), []),
-        SetUp("one process, in-memory layer, PostgreSQL", alone, alone, _key(alone), []),
-        SetUp("two processes, Redis, PostgreSQL", first, second, _key(first), []),
+        SetUp("one process, in-memory layer, SQLite", simple, simple),
+        SetUp("one process, in-memory layer, PostgreSQL", alone, alone),
+        SetUp("two processes, Redis, PostgreSQL", *two),
+        SetUp("the same with channels_redis’ core layer", *core),
     ]
 
 
-def _show(set_ups: list[SetUp]) -> None:
-    print("| set-up | median | 95 % | commands |")
-    print("|---|---:|---:|---:|")
-    for set_up in set_ups:
-        late = statistics.quantiles(set_up.seconds, n=20)[-1]
-        median = statistics.median(set_up.seconds)
-        print(f"| {set_up.name} | {median * 1e3:.1f} ms | {late * 1e3:.1f} ms | {len(set_up.seconds)} |")
-    *alone, together = (statistics.median(set_up.seconds) for set_up in set_ups)
-    ratios = " and ".join(f"{together / one:.2f}" for one in alone)
-    print(f"\ntwo processes take {ratios} times as long as one")
+def _figures(name: str, seconds: list[float]) -> tuple[str, ...]:
+    late = statistics.quantiles(seconds, n=20)[-1]
+    return name, f"{statistics.median(seconds) * 1e3:.1f} ms", f"{late * 1e3:.1f} ms", f"{len(seconds)}"
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--count", type=int, default=100)
+    parser = report.options(__doc__)
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--count", type=int)
     given = parser.parse_args()
-    rig.end_tidily_on_sigterm()
-    folder = rig.Folder()
-    postgres, layer = rig.Postgres(folder), Redis(folder)
-    postgres.start()
-    started: list[rig.Plugcontrol] = []
-    try:
-        set_ups = _set_ups(folder, postgres, layer, started)
-        for set_up in set_ups:
-            asyncio.run(set_up.measure(WARM_UP))
-        for _ in range(given.rounds):
-            for set_up in set_ups:
-                set_up.seconds += asyncio.run(set_up.measure(given.count))
-        _show(set_ups)
-    finally:
-        for server in started:
-            if server.process is not None:
-                server.stop()
-        layer.stop()
-        postgres.stop()
-        folder.remove()
-    return 0
+    rounds, count = given.rounds or (2 if given.quick else 5), given.count or (50 if given.quick else 100)
+    bare: dict[str, list[float]] = {name: [] for name in layers.LAYERS}
+    with Systems() as systems:
+        layer = rig.Redis(systems.folder.path)
+        layer.start()
+        try:
+            set_ups = _set_ups(systems, layer)
+            with running(*dict.fromkeys(server for set_up in set_ups for server in (set_up.asked, set_up.holder))):
+                for set_up in set_ups:
+                    set_up.key = _key(set_up.asked)
+                    asyncio.run(set_up.measure(WARM_UP))
+                for number in range(rounds):
+                    for set_up in set_ups:
+                        set_up.seconds += asyncio.run(set_up.measure(count))
+                    report.note(f"round {number + 1} of {rounds}")
+            for _ in range(rounds):
+                for name, seconds in bare.items():
+                    seconds += layers.measure(name, layer.url, count * 4)
+        finally:
+            layer.kill()
+        where = report.machine()
+    rows = [_figures(set_up.name, set_up.seconds) for set_up in set_ups]
+    rows += [_figures(f"{name} layer alone, there and back", seconds) for name, seconds in bare.items()]
+    simple, alone, together, core = (statistics.median(set_up.seconds) for set_up in set_ups)
+    ours, theirs = statistics.median(bare["pubsub"]), statistics.median(bare["core"])
+    text = "\n".join(
+        (
+            f"{where}; a command over REST, to the station and back",
+            "",
+            report.table(("set-up", "median", "95 %", "commands"), rows),
+            "",
+            f"RATIO commands: two processes take {together / simple:.2f} times as long as one on SQLite, "
+            f"{together / alone:.2f} times as long as one on the same database, {together / core:.2f} times as long as "
+            f"with the core layer; the layer alone {ours / theirs:.2f} times as long as the core layer.",
+        )
+    )
+    return report.finish(given, "commands", text)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

@@ -26,7 +26,7 @@ import uvloop
 
 from bench import messages, wire
 
-MAX_STATIONS, MAX_SECONDS, SETUP_S, DRAIN_S = 5_000, 300, 120, 60
+MAX_STATIONS, MAX_SECONDS, SETUP_S, DRAIN_S, OPEN_S = 5_000, 300, 120, 60, 60
 METER_VALUES_PER_SESSION = 6
 HANDSHAKES_AT_ONCE = 50
 
@@ -82,8 +82,10 @@ class Station:
         self._expected = b""
         self.line: wire.Line
 
-    async def open(self, url: str) -> None:
-        self.line = await wire.connect(url, self.identity, self.on_text, self.on_end)
+    async def open(self, url: str, headers: str = "") -> None:
+        """Connect, with further header lines, and begin."""
+        headers += "Sec-WebSocket-Protocol: ocpp1.6\r\n"
+        self.line = await wire.connect(url, self.identity, self.on_text, self.on_end, OPEN_S, headers)
         self.advance(next(self.script))
 
     def advance(self, text: bytes) -> None:
@@ -144,6 +146,37 @@ class Station:
             self.run.errors[f"{self.action}: {message[2] if message[0] == 4 else 'answer to something else'}"] += 1
             self.finish()
         return False
+
+
+class PacedStation(Station):
+    """Says the next thing when it is due, not as soon as it may: what waits behind a late answer is late itself."""
+
+    def __init__(self, run: Run, number: int, script: Callable[[Station], Script], prefix: str = "BENCH") -> None:
+        super().__init__(run, number, script, prefix)
+        self.interval_s, self.due = 0.0, 0.0
+
+    def pace(self, interval_s: float, first_at: float) -> None:
+        """From now on a CALL every `interval_s`, the first one at `first_at` of time.perf_counter()."""
+        self.interval_s, self.due = interval_s, first_at
+        self._wait(b"")
+
+    def proceed(self, answer: bytes = b"") -> None:
+        if not self.interval_s or not self.run.going:
+            super().proceed(answer)
+            return
+        self.due += self.interval_s
+        self._wait(answer)
+
+    def _wait(self, answer: bytes) -> None:
+        if (early_s := self.due - time.perf_counter()) > 0:
+            asyncio.get_running_loop().call_later(early_s, self._say, answer)
+        else:
+            self._say(answer)
+
+    def _say(self, answer: bytes) -> None:
+        super().proceed(answer)
+        if self.run.going:
+            self.sent_at = self.due
 
 
 def _boot(station: Station) -> Generator[bytes, bytes, None]:
@@ -234,18 +267,29 @@ MIXES: dict[str, Callable[[Station], Script]] = {
 class Fleet:
     """Stations that are connected, accepted and ready."""
 
-    def __init__(self, script: Callable[[Station], Script], count: int, prefix: str = "BENCH") -> None:
-        self.run = Run()
-        self.stations = [Station(self.run, number, script, prefix) for number in range(1, min(count, MAX_STATIONS) + 1)]
+    def __init__(
+        self,
+        script: Callable[[Station], Script],
+        count: int,
+        prefix: str = "BENCH",
+        *,
+        per_second: float = 0,
+        at_once: int = HANDSHAKES_AT_ONCE,
+        headers: Callable[[str], str] = lambda _identity: "",
+    ) -> None:
+        """`per_second` paces all together; `headers` (lines with their ends) go with the handshake of an identity."""
+        kind = PacedStation if per_second else Station
+        self.run, self.per_second, self.at_once, self.headers = Run(), per_second, at_once, headers
+        self.stations = [kind(self.run, number, script, prefix) for number in range(1, min(count, MAX_STATIONS) + 1)]
 
     async def open(self, url: str) -> None:
         """Connect all; returns when every station is ready."""
         wire.allow_many_sockets()
-        gate = asyncio.Semaphore(HANDSHAKES_AT_ONCE)
+        gate = asyncio.Semaphore(self.at_once)
 
         async def one(station: Station) -> None:
             async with gate:
-                await station.open(url)
+                await station.open(url, self.headers(station.identity))
 
         await asyncio.gather(*(one(station) for station in self.stations))
         await self._reached(lambda: self.run.ready + self.run.done, SETUP_S)
@@ -253,8 +297,12 @@ class Fleet:
             raise RuntimeError(f"only {self.run.ready} of {len(self.stations)} are ready: {dict(self.run.errors)}")
 
     def begin(self) -> None:
-        for station in self.stations:
-            station.proceed()
+        now = time.perf_counter()
+        for number, station in enumerate(self.stations):
+            if isinstance(station, PacedStation):
+                station.pace(len(self.stations) / self.per_second, now + number / self.per_second)
+            else:
+                station.proceed()
 
     async def drain(self) -> None:
         """Let every station bring its script to an end; what stays without an answer is an error."""
@@ -277,10 +325,22 @@ class Fleet:
 
 
 async def drive(
-    url: str, mix: str, stations: int, seconds: float, warmup: float, at_edge: Callable[[], None] = lambda: None
+    url: str,
+    mix: str,
+    stations: int,
+    seconds: float,
+    warmup: float,
+    at_edge: Callable[[], None] = lambda: None,
+    *,
+    per_second: float = 0,
+    prefix: str = "BENCH",
 ) -> Result:
-    """Run one mix and measure `seconds` of it; `at_edge` is called when the window opens and when it closes."""
-    fleet = Fleet(MIXES[mix], stations)
+    """Run one mix and measure `seconds` of it; `at_edge` is called when the window opens and when it closes.
+
+    With `per_second` the stations together send that many CALLs a second, evenly, and a latency counts from the moment
+    its CALL was due; otherwise each sends the next one as soon as it has its answer.
+    """
+    fleet = Fleet(MIXES[mix], stations, prefix, per_second=per_second)
     run = fleet.run
     await fleet.open(url)
     gc.collect()
@@ -324,9 +384,12 @@ def main() -> int:
     parser.add_argument("--stations", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--warmup", type=float, default=2)
+    parser.add_argument("--per-second", type=float, default=0, help="CALLs of all stations together; 0: what they can")
     given = parser.parse_args()
     wire.loopback(given.url)
-    result = uvloop.run(drive(given.url, given.mix, given.stations, given.seconds, given.warmup))
+    result = uvloop.run(
+        drive(given.url, given.mix, given.stations, given.seconds, given.warmup, per_second=given.per_second)
+    )
     print(json.dumps(asdict(result), indent=2))
     return 1 if result.errors else 0
 

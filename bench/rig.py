@@ -18,8 +18,11 @@ import tempfile
 import time
 from pathlib import Path
 
+import psycopg
+import redis
+
 ROOT = Path(__file__).resolve().parent.parent
-READY_S, EXIT_S = 60, 15
+READY_S, PREPARED_S, EXIT_S = 120, 300, 15
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -70,9 +73,10 @@ class Folder:
 
 
 class Postgres:
-    """A cluster with PostgreSQL's default settings (fsync and synchronous_commit on)."""
+    """A cluster with PostgreSQL's default settings (fsync and synchronous_commit on); `env` is added to its own."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder, env: dict[str, str] | None = None) -> None:
+        self.env = [f"{name}={value}" for name, value in (env or {}).items()]
         self.bin = self._binaries()
         self.home = folder.path / "postgresql"
         self.home.mkdir()
@@ -93,7 +97,7 @@ class Postgres:
         return found[-1] if found else Path(str(on_path)).parent
 
     def _command(self, program: str, *arguments: str) -> None:
-        command = [*self.user, str(self.bin / program), *arguments]
+        command = [*self.user, "env", *self.env, str(self.bin / program), *arguments]
         with (self.home.parent / "postgresql.log").open("ab") as log:
             subprocess.run(command, check=True, stdout=log, stderr=log, cwd="/", timeout=120)  # noqa: S603
 
@@ -105,17 +109,91 @@ class Postgres:
     def stop(self, mode: str = "fast") -> None:
         self._command("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "stop")
 
-    def fresh(self, name: str) -> str:
-        """Drop and create database `name`; returns its URL."""
+    def url(self, name: str) -> str:
+        return f"postgresql://bench@127.0.0.1:{self.port}/{name}"
+
+    def copy(self, template: str, name: str) -> str:
+        """Create database `name` with everything that `template`, which nobody uses, holds; returns its URL."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as admin:
+            admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return self.url(name)
+
+    def fresh(self, name: str, like: str = "template1") -> str:
+        """Drop and create database `name` as a copy of another one that nobody uses; returns its URL."""
         where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "bench"]
         self._command("dropdb", *where, "--if-exists", "--force", name)
-        self._command("createdb", *where, name)
+        url = self.copy(like, name)
         self._command("psql", *where, "-q", "-c", "CHECKPOINT", name)
-        return f"postgresql://bench@127.0.0.1:{self.port}/{name}"
+        return url
+
+    def dump(self, url: str) -> Path:
+        """pg_dump of one database, as docs/operations.md wants it; the file."""
+        file = self.home.parent / f"{url.rpartition('/')[2]}.dump"
+        with file.open("wb") as target:
+            subprocess.run([str(self.bin / "pg_dump"), "-Fc", url], check=True, stdout=target, timeout=600)  # noqa: S603
+        return file
+
+    def restore(self, dump: Path, name: str) -> str:
+        """A new database from a dump; returns its URL."""
+        url = self.fresh(name)
+        command = [str(self.bin / "pg_restore"), "--no-owner", "--exit-on-error", "-d", url, str(dump)]
+        subprocess.run(command, check=True, timeout=600)  # noqa: S603
+        return url
+
+    @property
+    def is_running(self) -> bool:
+        with contextlib.suppress(psycopg.OperationalError), psycopg.connect(self.url("postgres"), connect_timeout=5):
+            return True
+        return False
 
     @property
     def pid(self) -> int:
         return int((self.data / "postmaster.pid").read_text().split()[0])
+
+
+class Redis:
+    """A redis-server that nobody else uses and that keeps nothing, to be stopped and started again on its port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start and wait until it answers."""
+        program = shutil.which("redis-server")
+        if program is None:
+            raise SystemExit("redis-server is not installed.")
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        self._process = subprocess.Popen(  # noqa: S603
+            [program, *options, "--dir", str(self._folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        end = time.monotonic() + READY_S
+        with redis.Redis(port=self.port) as client:
+            while True:
+                try:
+                    client.ping()
+                    return
+                except redis.ConnectionError:
+                    if time.monotonic() > end:
+                        raise
+                    time.sleep(0.05)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def flush(self) -> None:
+        with redis.Redis(port=self.port) as client:
+            client.flushall()
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(EXIT_S)
+            self._process = None
 
 
 class Server:
@@ -123,8 +201,11 @@ class Server:
 
     def __init__(self, folder: Folder, name: str) -> None:
         self.name, self.port, self.log = name, free_port(), folder.path / f"{name}.log"
+        #: Where it prints to, its log unless a scenario says otherwise.
+        self.prints_to = self.log
         self.process: subprocess.Popen[bytes] | None = None
 
+    program = sys.executable
     url_path = ""
     arguments: tuple[str, ...] = ()
     environment: dict[str, str]
@@ -163,9 +244,9 @@ class Server:
             "LANG": "C.UTF-8",
             "ENV_FILE": os.devnull,
         } | self.environment
-        with self.log.open("ab") as log:
+        with self.prints_to.open("ab") as log:
             return subprocess.Popen(  # noqa: S603
-                [sys.executable, *arguments],
+                [self.program, *arguments],
                 cwd=ROOT,
                 env=environment,
                 stdout=log,
@@ -175,8 +256,12 @@ class Server:
             )
 
     def _run(self, *arguments: str) -> None:
-        if self._spawn(*arguments).wait(READY_S):
+        if self._spawn(*arguments).wait(PREPARED_S):
             raise SystemExit(f"{self.name} could not be prepared; its log ends with:\n{self.tail()}")
+
+    @property
+    def is_alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
 
     def stop(self) -> int:
         """SIGTERM; the exit code, or SIGKILL and -9 after 15 s."""
@@ -201,7 +286,9 @@ class Server:
         self.process.wait(EXIT_S)
 
     def tail(self, lines: int = 25) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        """Its last lines; none where it prints elsewhere."""
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return "\n".join(text.splitlines()[-lines:])
 
 
 #: Migrates, and enters the stations as an operator would have done: `prefix count` pairs follow as arguments.
@@ -215,6 +302,21 @@ ChargePoint.objects.bulk_create(
     ChargePoint(identity=identity(prefix, number), registration_status="Accepted", accepted_at=timezone.now())
     for prefix, count in {stations!r}.items() for number in range(1, count + 1)
 )
+"""
+
+
+#: Logs some administrators in and prints their sessions.
+LOG_IN = """
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+for number in range({count}):
+    user = User.objects.create_superuser(f"bench{{number}}")
+    session = SessionStore()
+    session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
+    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    session.create()
+    print("SESSION", session.session_key)
 """
 
 
@@ -250,6 +352,20 @@ class Plugcontrol(Server):
         if self.stations:
             self._run("manage.py", "shell", "-c", REGISTER.format(stations=self.stations))
             self.stations = {}
+
+    def shell(self, script: str) -> list[str]:
+        """Lines that a script in `manage.py shell` prints; it runs beside the server, on its database and data."""
+        command = [sys.executable, "manage.py", "shell", "-c", script]
+        environment = self.environment | {"PATH": os.environ["PATH"], "ENV_FILE": os.devnull}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PREPARED_S)  # noqa: S603
+        if done.returncode:
+            raise SystemExit(done.stderr)
+        return done.stdout.splitlines()
+
+    def log_in(self, persons: int) -> list[str]:
+        """Session keys of administrators made for this."""
+        lines = self.shell(LOG_IN.format(count=persons))
+        return [line.split()[1] for line in lines if line.startswith("SESSION")]
 
     def is_ready(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)

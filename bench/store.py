@@ -42,10 +42,13 @@ PLUGCONTROL = {
         "transactions_transaction",
     ),
     "statuses": _ours("x.reported_at, x.status", "stations_statusrecord"),
+    "energy": "SELECT coalesce(sum(energy_wh), 0) FROM transactions_transaction",
     "orphans": "SELECT count(*) FROM transactions_orphanedstop",
     "daily_energy": "SELECT coalesce(sum(energy_wh), 0) FROM transactions_dailyenergy",
-    "calls": "SELECT s.identity, x.unique_id FROM stations_message x JOIN stations_chargepoint s "
+    "calls": "SELECT s.identity, x.unique_id, x.at FROM stations_message x JOIN stations_chargepoint s "
     "ON s.id = x.charge_point_id WHERE x.direction = 'in' AND x.kind = 2",
+    "commands": "SELECT CAST(x.id AS varchar), x.status, s.identity FROM stations_command x "
+    "JOIN stations_chargepoint s ON s.id = x.charge_point_id",
     "online": "SELECT s.identity FROM stations_chargepoint s WHERE s.connection <> ''",
 }
 RIVAL = {

@@ -12,8 +12,8 @@ import asyncio
 import json
 import random
 import time
-from collections import Counter, deque
-from collections.abc import Callable
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,18 @@ from typing import Any
 from bench import messages, wire
 
 CONNECTORS = 2
-ANSWER_S, MAX_PAUSE_S, TRIES_AFTER_ERROR = 60, 4.0, 3
+ANSWER_S, MAX_PAUSE_S, TRIES = 60, 4.0, 3
 TRANSACTION_ACTIONS = frozenset({"StartTransaction", "StopTransaction", "MeterValues"})
+
+
+#: What a station says to a CALL whose answer is more than `{"status": "Accepted"}`.
+ANSWERS: dict[str, dict[str, Any]] = {
+    "GetConfiguration": {"configurationKey": [{"key": "HeartbeatInterval", "readonly": False, "value": "300"}]},
+    "GetLocalListVersion": {"listVersion": 0},
+    "GetDiagnostics": {},
+    "UpdateFirmware": {},
+    "UnlockConnector": {"status": "Unlocked"},
+}
 
 
 class LineLost(Exception):
@@ -57,29 +67,53 @@ class Entry:
 
 
 @dataclass
-class Unanswered:
-    """A CALL that was out when its socket ended."""
+class Order:
+    """A CALL of the central system as it arrived; `answer` is the status said, "" for silence."""
 
     identity: str
+    action: str
+    payload: dict[str, Any]
+    answer: str
+
+
+@dataclass
+class Unanswered:
+    """A CALL that was out when its socket ended; times by the wall's clock, which servers write down."""
+
+    identity: str
+    action: str
     unique_id: int
-    entry: Entry
     sent_at: float
+    lost_at: float
 
 
 class Swarm:
-    """All stations, their ledger and their counts."""
+    """All stations, their ledger and their counts.
 
-    def __init__(self, url: str, ledger: Path, stations: int, interval_s: float) -> None:
-        self.url, self.interval_s = url, interval_s
+    With several `urls` a station goes on to the next one each time it lost its line. A message of a transaction is
+    given up after three CALLERRORs; with `hasty` stations a silence or a lost line under way counts as a try too.
+    """
+
+    def __init__(
+        self, urls: Sequence[str], ledger: Path, stations: int, interval_s: float, *, hasty: bool = False
+    ) -> None:
+        self.urls, self.interval_s, self.hasty = urls, interval_s, hasty
         self.ledger = ledger.open("w")
+        #: Every CALL of the central system by its message id; more than one is an order given twice.
+        self.orders: dict[str, list[Order]] = defaultdict(list)
         self.counts: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
         self.close_codes: Counter[int | None] = Counter()
         self.unanswered: list[Unanswered] = []
         self.charging, self.going = True, True
-        self.last_answer_at = 0.0
+        #: When each address last acknowledged something, by `time.monotonic`.
+        self.answered_at: dict[str, float] = dict.fromkeys(urls, 0.0)
         self.chargers = [Charger(self, number) for number in range(1, stations + 1)]
         self.tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def last_answer_at(self) -> float:
+        return max(self.answered_at.values())
 
     def start(self) -> None:
         wire.allow_many_sockets()
@@ -92,12 +126,15 @@ class Swarm:
     def queued(self) -> int:
         return sum(len(charger.queue) for charger in self.chargers)
 
-    async def finish(self, patience_s: float = 60) -> None:
-        """End all sessions, wait until every queue is empty, disconnect."""
+    async def settle(self, patience_s: float = 60) -> None:
+        """End all sessions and wait until every queue is empty."""
         self.charging = False
         end = time.monotonic() + patience_s
         while time.monotonic() < end and (self.queued() or any(charger.sessions for charger in self.chargers)):
             await asyncio.sleep(0.1)
+
+    async def leave(self) -> None:
+        """Disconnect; what a station's own task died of is raised here."""
         self.going = False
         for charger in self.chargers:
             charger.hang_up()
@@ -111,7 +148,6 @@ class Swarm:
 
     def enter(self, identity: str, entry: Entry, answer: dict[str, Any]) -> None:
         """A line of the ledger: this CALL was acknowledged."""
-        self.last_answer_at = time.monotonic()
         self.counts[entry.action] += 1
         line: dict[str, Any] = {"station": identity, "action": entry.action, **entry.facts}
         if entry.session is not None:
@@ -131,10 +167,13 @@ class Charger:
         self.changed = asyncio.Event()
         self.sessions: dict[int, Session] = {}
         self.register_wh = {connector: number * 100_000 * connector for connector in range(1, CONNECTORS + 1)}
+        self.url = ""
         self.line: wire.Line | None = None
         self.answer: asyncio.Future[list[Any]] | None = None
         self.out: tuple[Entry, float] | None = None
-        self.next_id, self.booted, self.muted = 0, False, False
+        self.next_id, self.booted, self.muted, self.calls = 0, False, False, 0
+        #: Firmware that takes a Close frame for good, and what has become of it.
+        self.obeys_close, self.is_dark = False, False
 
     @property
     def is_online(self) -> bool:
@@ -145,9 +184,11 @@ class Charger:
     async def live(self) -> None:
         """Connect, talk, lose the line, pause, again."""
         pause_s = 0.2
-        while self.swarm.going:
+        while self.swarm.going and not self.is_dark:
             try:
-                self.line = await wire.connect(self.swarm.url, self.identity, self.on_text, self.on_end)
+                self.url = self.swarm.urls[(self.number + self.calls) % len(self.swarm.urls)]
+                self.calls += 1
+                self.line = await wire.connect(self.url, self.identity, self.on_text, self.on_end)
                 self.swarm.counts["sockets"] += 1
                 pause_s = 0.2
                 await self.talk()
@@ -171,7 +212,13 @@ class Charger:
             if not self.queue or self.muted:
                 await self.wait_for_change()
                 continue
-            self.settle(self.queue[0], await self.ask(self.queue[0]))
+            entry = self.queue[0]
+            try:
+                self.settle(entry, await self.ask(entry))
+            except LineLost:
+                if self.swarm.hasty and self.swarm.going:
+                    self.failed(entry)
+                raise
 
     async def ask(self, entry: Entry) -> list[Any]:
         """The CALLRESULT or CALLERROR of one CALL; LineLost if the socket ends first."""
@@ -194,33 +241,56 @@ class Charger:
         """A CALLRESULT removes the message; after a CALLERROR it is tried again a few times, as stations do."""
         if answer[0] == 4:
             self.swarm.errors[f"{entry.action}: CALLERROR {answer[2]}"] += 1
-            entry.errors += 1
-            if entry.is_durable and entry.errors < TRIES_AFTER_ERROR:
-                return
-        else:
-            if entry.action == "StartTransaction" and entry.session is not None:
-                entry.session.transaction_id = answer[2]["transactionId"]
-            self.swarm.enter(self.identity, entry, answer[2])
+            self.failed(entry)
+            return
+        if entry.action == "StartTransaction" and entry.session is not None:
+            entry.session.transaction_id = answer[2]["transactionId"]
+        self.swarm.enter(self.identity, entry, answer[2])
+        self.swarm.answered_at[self.url] = time.monotonic()
         self.queue.popleft()
+
+    def failed(self, entry: Entry) -> None:
+        """One try less for this message; its last one throws it away (§3.7.1)."""
+        entry.errors += 1
+        if entry.errors >= TRIES or not entry.is_durable:
+            self.swarm.errors[f"{entry.action}: given up"] += entry.is_durable
+            self.queue.remove(entry)
 
     def on_text(self, text: bytes) -> None:
         message = json.loads(text)
         if message[0] == 2:
-            if self.line is not None:
-                self.line.send(json.dumps([4, message[1], "NotSupported", "", {}]).encode())
+            self.obey(*message[1:4])
         elif self.out and self.answer and not self.answer.done() and message[1] == str(self.out[0].unique_id):
             self.out = None
             self.answer.set_result(message)
         else:
             self.swarm.errors["answer to nothing"] += 1
 
+    def obey(self, unique_id: str, action: str, payload: dict[str, Any]) -> None:
+        """Answer a CALL of the central system, crossing ours or not."""
+        answer: list[Any] | None = [3, unique_id, ANSWERS.get(action, {"status": "Accepted"})]
+        wish = payload.get("vendorId")
+        if wish == "refuse":
+            answer = [3, unique_id, {"status": "Rejected"}]
+        elif wish == "error":
+            answer = [4, unique_id, "GenericError", "as you wish", {}]
+        elif wish == "silence":
+            answer = None
+        status = "" if answer is None else "error" if answer[0] == 4 else answer[2].get("status", "Accepted")
+        self.swarm.orders[unique_id].append(Order(self.identity, action, payload, status))
+        if answer is not None and self.line is not None:
+            self.line.send(json.dumps(answer).encode())
+
     def on_end(self, line: wire.Line) -> None:
         if self.line is None:
             return
         self.line = None
         self.swarm.close_codes[line.close_code] += 1
+        self.is_dark = self.obeys_close and line.close_code is not None
         if self.out:
-            self.swarm.unanswered.append(Unanswered(self.identity, self.out[0].unique_id, *self.out))
+            entry, waited_s = self.out[0], time.monotonic() - self.out[1]
+            now = time.time()
+            self.swarm.unanswered.append(Unanswered(self.identity, entry.action, entry.unique_id, now - waited_s, now))
             self.out = None
         if self.answer and not self.answer.done():
             self.answer.set_exception(LineLost())
