@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
-PACKAGES := plugcontrol screens jobs people stations transactions ocpp_gateway api simulator
+PACKAGES := plugcontrol screens jobs people stations transactions transfers certificates charging_profiles ocpp_gateway api simulator
 # two: every test process has its own database, and small machines have two cores
 WORKERS ?= 2
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
@@ -16,7 +16,7 @@ ifneq ($(shell $(BIN)/python -c 'print("works")' 2>/dev/null),works)
   $(shell rm -f $(RUNTIME) $(DEVELOPMENT) $(BIN)/python)
 endif
 
-.PHONY: help run demo test e2e screenshots lint types check bench lock clean
+.PHONY: help run ftp demo test test-long faults e2e screenshots lint types check security bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -24,6 +24,9 @@ help: ## list these commands
 
 run: $(RUNTIME) ## install, migrate and serve on HOST (0.0.0.0) and PORT (8000)
 	@exec $(BIN)/python manage.py serve --prepare
+
+ftp: $(RUNTIME) ## serve files to chargers that know nothing but FTP, on FTP_PORT (2121); needs FTP_ADDRESS
+	@exec $(BIN)/python manage.py serve_ftp
 
 # A data folder of its own: no demo charger ever stands among real ones. The background jobs of a shell ignore Ctrl-C, so
 # the trap ends both.
@@ -46,7 +49,13 @@ endef
 export HEALTHY
 
 test: $(DEVELOPMENT) ## run the tests; with DATABASE_URL and REDIS_URL set, on PostgreSQL and Redis
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not e2e" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not e2e and not long and not faults" $(ARGS)
+
+test-long: $(DEVELOPMENT) ## run the tests that take their time: real servers, whole pages, foreign clients
+	$(BIN)/python -m pytest -n $(WORKERS) -m "long and not e2e and not faults" $(ARGS)
+
+faults: $(DEVELOPMENT) ## do harm and audit what is left; LONG=1 as often as docs/reliability.md says
+	$(BIN)/python -m pytest -m faults -o faulthandler_timeout=0 tests/faults $(ARGS)
 
 e2e: $(DEVELOPMENT) ## run the browser tests; needs Chromium
 	$(BIN)/python -m pytest -m e2e tests/e2e $(ARGS)
@@ -64,12 +73,13 @@ types: $(DEVELOPMENT) ## check types
 
 check: lint types ## lint, types, migrations, and Django's own checks for production
 	$(BIN)/python manage.py makemigrations --check --dry-run
-	PUBLIC_URL=https://charge.example.org DEBUG=0 \
-	  SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_hex(32))')" \
-	  $(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(BIN)/python -m tests.security.tools deploy
 
-bench: $(DEVELOPMENT) ## measure; see docs/performance.md
-	$(BIN)/python -m bench.run $(ARGS)
+security: $(DEVELOPMENT) ## packages with known holes, insecure code, secrets in the tree, settings for production
+	$(BIN)/python -m tests.security.tools $(ARGS)
+
+bench: $(DEVELOPMENT) ## measure everything of docs/performance.md; ARGS=--quick takes a quarter of an hour, else hours
+	$(BIN)/python -m bench.all --write docs/performance.md $(ARGS)
 
 lock: $(DEVELOPMENT) ## write requirements*.txt anew; LOCK=--upgrade takes newer versions
 	for name in requirements requirements-dev; do \

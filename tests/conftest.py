@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -16,10 +17,34 @@ from stations.commands import wait_for
 from stations.models import ChargePoint, Command, RegistrationStatus
 from transactions.models import IdTag
 
+from . import outbound
 from .emptying import empty_tables
 from .fake_charge_point import FakeChargePoint
 
 TransactionTestCase._fixture_teardown = empty_tables
+outbound.watch()
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m takes its choice
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever starts a server takes long."""
+    for item in items:
+        if item.get_closest_marker("server") is not None:
+            item.add_marker("long")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """When the database is dropped the thread that async tests query in is connected no more, whatever ran last."""
+    yield
+    asyncio.run(sync_to_async(connections.close_all)())
+
+
+@pytest.fixture(autouse=True)
+def stays_on_this_machine() -> Iterator[None]:
+    yield
+    tried, outbound.attempts[:] = [*outbound.attempts], []
+    assert tried == [], "plugcontrol connects to nothing but its database and Redis"
 
 
 @pytest.fixture

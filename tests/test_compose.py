@@ -15,7 +15,9 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
 def test_only_the_server_is_published() -> None:
-    assert {name for name, service in SERVICES.items() if "ports" in service} == {"web"}
+    published = {name for name, service in SERVICES.items() if "ports" in service}
+    # what a profile adds is published because somebody asked for it
+    assert {name for name in published if "profiles" not in SERVICES[name]} == {"web"}
     assert COMPOSE["networks"]["backend"]["internal"] is True
     assert SERVICES["db"]["networks"] == SERVICES["redis"]["networks"] == ["backend"]
 
@@ -69,6 +71,19 @@ def test_jobs_run_beside_the_server_on_the_same_files() -> None:
     assert SERVICES["web"]["environment"]["RUN_JOBS"] == "0"
     assert SERVICES["web"]["environment"].items() >= SERVICES["worker"]["environment"].items()
     assert SERVICES["web"]["volumes"] == SERVICES["worker"]["volumes"] == ["data:/data"]
+
+
+def test_ftp_is_an_option_on_the_same_files() -> None:
+    ftp = SERVICES["ftp"]
+
+    assert ftp["profiles"] == ["ftp"]
+    assert ftp["command"] == ["python", "manage.py", "serve_ftp"]
+    assert ftp["volumes"] == SERVICES["web"]["volumes"]
+    # a charger is told the number of a passive port
+    passive = next(ports for ports in ftp["ports"] if "PASSIVE" in ports)
+    outside, inside = re.findall(r"\$\{[^}]+\}", passive)
+    assert outside == inside
+    assert ftp["environment"]["FTP_PORT"] == ftp["ports"][0].rpartition(":")[2]
 
 
 def test_postgres_is_the_version_that_is_promised() -> None:

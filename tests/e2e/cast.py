@@ -58,7 +58,7 @@ class Cast:
         from django.utils import timezone
 
         self.now = timezone.now().replace(microsecond=0)
-        self.chance = random.Random(4)  # noqa: S311 - the same day every time
+        self.chance = random.Random(4)
 
     def fill(self) -> None:
         self._places()
@@ -70,6 +70,9 @@ class Cast:
         self._log()
         self._jobs()
         self._people()
+        self._transfers()
+        self._certificates()
+        self._profiles()
 
     # where and who
 
@@ -387,6 +390,24 @@ class Cast:
         card.save()
         Preferences.objects.create(user=of_site, time_zone="Europe/Berlin")
 
+    def _transfers(self) -> None:
+        from . import cast_transfers
+
+        stations = {connector.charge_point_id: connector.charge_point for connector, _state in self.connectors}
+        cast_transfers.fill([*stations.values()], self.now)
+
+    def _certificates(self) -> None:
+        from . import cast_certificates
+
+        stations = {connector.charge_point_id: connector.charge_point for connector, _state in self.connectors}
+        cast_certificates.fill([*stations.values()], self.now)
+
+    def _profiles(self) -> None:
+        from . import cast_profiles
+
+        stations = {connector.charge_point_id: connector.charge_point for connector, _state in self.connectors}
+        cast_profiles.fill([*stations.values()], self.now)
+
     # what nobody would write
 
     def be_hostile(self) -> None:
@@ -421,6 +442,11 @@ class Cast:
             Message.objects.create(
                 charge_point=station, at=self.now, direction=direction, kind=2, action=SVG, unique_id=SVG, text=frame
             )
+        from . import cast_certificates, cast_profiles, cast_transfers
+
+        cast_certificates.be_hostile(station, self.now, SVG + RIGHT_TO_LEFT + "W" * 100)
+        cast_profiles.be_hostile(station, self.now, SVG + RIGHT_TO_LEFT + "W" * 100)
+        cast_transfers.be_hostile(station, self.now, SVG + RIGHT_TO_LEFT + "W" * 100)
         ends = {"status": "failed", "sent_at": self.now, "closed_at": self.now}
         Command.objects.create(
             charge_point=station,
@@ -476,9 +502,12 @@ def examples(hostile: bool = False) -> dict[str, Any]:
     """Keys of the rows that `tests.pages.address` needs: of the newest, or of the hostile ones."""
     from django.contrib.auth.models import User
 
+    from certificates.models import RootCertificate
+    from charging_profiles.models import Assignment, ChargingProfile
     from jobs.models import Job
     from stations.models import ChargePoint, Command, CommandBatch, Message, Site
     from transactions.models import IdTag, IdTagGroup, MeterValue, OrphanedStop, Reservation, Transaction, UnknownIdTag
+    from transfers.models import Campaign, FirmwareFile, FirmwareUpdate, StationFile
 
     station = ChargePoint.objects.filter(identity__startswith="X<").first() if hostile else None
     station = station or ChargePoint.objects.filter(registration_status="Accepted").order_by("pk")[0]
@@ -500,6 +529,17 @@ def examples(hostile: bool = False) -> dict[str, Any]:
         "reservation": Reservation.objects.order_by("-pk").first(),
         "reading": MeterValue.objects.filter(transaction=session).order_by("-timestamp").first(),
         "job": Job.objects.order_by("created_at").first(),
+        "assignment": Assignment.objects.filter(charge_point=station).order_by("pk").first(),
+        "profile": ChargingProfile.objects.order_by("-pk" if hostile else "pk").first(),
+        "certificate": station.certificates.order_by("-pk").first(),
+        "signing_request": station.signing_requests.order_by("-pk").first(),
+        "root_certificate": RootCertificate.objects.order_by("-pk" if hostile else "pk").first(),
+        "installed_certificate": station.installed_certificates.first(),
+        "security_upgrade": station.security_upgrades.first(),
+        "firmware": FirmwareFile.objects.order_by("-pk").first(),
+        "update": FirmwareUpdate.objects.filter(charge_point=station).order_by("-created_at").first(),
+        "campaign": Campaign.objects.order_by("-created_at").first(),
+        "file": StationFile.objects.filter(charge_point=station).order_by("-pk").first(),
         "person": person,
     }
     keys = {name: str(row.pk) for name, row in rows.items() if row is not None}

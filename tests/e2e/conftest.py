@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Response, expect, sync_playwright
 
 from ..server import ROOT, Server, environment, manage, serving
 from .cast import PASSWORD
@@ -42,7 +42,13 @@ class Complaints:
         self.expected: set[int] = set()
         page.on("console", self._console)  # Chromium reports violations of the policy here as well
         page.on("pageerror", lambda error: self.heard.append(f"{page.url}: {error}"))
+        page.on("dialog", self._dialog)
         page.on("response", self._response)
+
+    def _dialog(self, dialog: Dialog) -> None:
+        """No page of ours opens one, but a script that somebody smuggled in does."""
+        self.heard.append(f"a dialog said {dialog.message}")
+        dialog.dismiss()
 
     def _console(self, message: ConsoleMessage) -> None:
         told = re.match(r"Failed to load resource: the server responded with a status of (\d+)", message.text)
@@ -67,6 +73,11 @@ def opened(browser: Browser, *expected: int, **options: Any) -> Iterator[Page]:
         assert complaints.heard == []
     finally:
         context.close()
+
+
+def settled(page: Page) -> None:
+    """Wait until what htmx has put on the page listens, a moment after it can be seen: too short for a hand."""
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
 
 
 class Installation:
