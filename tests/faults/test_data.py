@@ -441,6 +441,8 @@ class Hostile:
         return list(json.loads(self.socket.recv(timeout=30)))
 
 
+# pings of the lines beside it, in another thread, use `random` while Hypothesis draws
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 async def test_f40_hostile_frames(campaign: NewCampaign) -> None:
     """Bent frames of every action, both ways: each is answered rightly or not at all, and the socket stays."""
     calls, answers = short_or_long((250, 25), (20_000, 2_000))

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 import pytest
 
@@ -105,9 +105,9 @@ async def test_f13_f18_lines_that_fall_silent_and_lines_that_are_not_read(campai
                 await asyncio.gather(*(each.flood(5_000) for each in deaf[mute:]))
                 process.send_signal(signal.SIGSTOP)
                 begun = time.monotonic()
-                for number in range(commands):
-                    await run.operator.command(deaf[number % len(deaf)].identity, "ClearCache")
+                commanding = group.create_task(_command_in_turn(run, deaf, commands))
                 wrong, silent_s, unread_s = await _watch(run, others, begun)
+                await commanding
                 during_s = pulse.p99_s()
                 memory = rig.rss_bytes(run.server.pid) - memory_before
                 left = open_files(run.server) - files_before
@@ -125,6 +125,11 @@ async def test_f13_f18_lines_that_fall_silent_and_lines_that_are_not_read(campai
         run.tell(f"{frozen} of {frozen + others} frozen: offline ≤ {silent_s:.0f} s")
         run.tell(f"{mute + loud} unread sockets closed ≤ {unread_s:.0f} s, {megabytes:.2f} MB each")
         run.tell(f"others' Heartbeat p99 {before_s * 1000:.0f} ms before, {during_s * 1000:.0f} ms meanwhile")
+
+
+async def _command_in_turn(run: Campaign, deaf: Sequence[Deaf], commands: int) -> None:
+    for number in range(commands):
+        await run.operator.command(deaf[number % len(deaf)].identity, "ClearCache")
 
 
 async def _held(run: Campaign, prefix: str, count: int) -> bool:
