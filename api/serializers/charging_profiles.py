@@ -16,6 +16,7 @@ from charging_profiles import comparison
 from charging_profiles.models import Assignment, ChargingProfile, CompositeReading, Purpose, RateUnit
 from charging_profiles.rules import LARGEST_LIMIT, contradictions
 from charging_profiles.schedule import Period
+from stations.forms.fields import YEARS
 from stations.models import ChargePoint
 from transactions.models import Transaction
 
@@ -66,6 +67,8 @@ class ChargingProfileSerializer(RowSerializer):
             *("archived", "archived_at", "created_at", "changed_at"),
         )
         read_only_fields = ("archived_at", "created_at", "changed_at")
+        # as in the editor: beyond them a schedule's arithmetic, and its drawing in another zone, run out of years
+        extra_kwargs = {moment: {"validators": YEARS} for moment in ("starts_at", "valid_from", "valid_to")}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "archived" in attrs:

@@ -26,7 +26,7 @@ MAX_INTEGER = 2**31 - 1
 MAX_ID_TAG = 20
 MAX_URL = 512
 #: Moments that every database and every time zone can hold.
-_YEARS = [MinValueValidator(datetime(1971, 1, 1, tzinfo=UTC)), MaxValueValidator(datetime(2999, 12, 31, tzinfo=UTC))]
+YEARS = [MinValueValidator(datetime(1971, 1, 1, tzinfo=UTC)), MaxValueValidator(datetime(2999, 12, 31, tzinfo=UTC))]
 _URL = re.compile(rf"(?i)^({'|'.join(SCHEMES)})://[^\s/]\S*$")
 _PEM = re.compile(r"^-----BEGIN CERTIFICATE-----\s[\s\S]*-----END CERTIFICATE-----$")
 
@@ -80,7 +80,7 @@ def id_tag(**options: Any) -> forms.CharField:
 
 
 def moment(**options: Any) -> forms.DateTimeField:
-    return forms.DateTimeField(widget=MomentInput(), validators=_YEARS, **options)
+    return forms.DateTimeField(widget=MomentInput(), validators=YEARS, **options)
 
 
 def url(**options: Any) -> forms.CharField:

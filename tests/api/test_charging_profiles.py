@@ -75,6 +75,10 @@ WRONG = [
     {"stack_level": 2**31},
     {"duration_s": 0},
     {"valid_from": "2027-01-02T00:00:00Z", "valid_to": "2027-01-01T00:00:00Z"},
+    {"kind": "Absolute", "starts_at": "9999-12-31T23:30:00Z", "duration_s": 86_400},
+    {"kind": "Absolute", "starts_at": "0001-01-01T00:00:00Z"},
+    {"valid_from": "0001-01-01T00:00:00Z"},
+    {"valid_to": "9999-12-31T23:30:00Z"},
 ]
 
 
