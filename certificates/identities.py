@@ -71,6 +71,8 @@ def _verdict_of_ca(certificate: x509.Certificate, between: list[x509.Certificate
         return Verdict(Reason.BAD_CERTIFICATE, _("It was not signed by this server's CA but by %s.") % issuer)
     if certificates.is_ca(certificate):
         return Verdict(Reason.BAD_CERTIFICATE, _("It is that of a CA."))
+    if not certificates.is_for_clients(certificate):  # our own TLS says so by itself, a proxy's does not
+        return Verdict(Reason.BAD_CERTIFICATE, _("It is not meant for TLS clients."))
     return None
 
 

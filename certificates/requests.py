@@ -202,6 +202,8 @@ def _check_signed(chain: list[x509.Certificate], asked: x509.CertificateSigningR
         )
     if certificates.is_ca(own):
         raise ValidationError(_("Its first certificate is that of a CA."))
+    if not certificates.is_for_clients(own):
+        raise ValidationError(_("Its first certificate is not meant for TLS clients, so the charger would be refused."))
     if own.not_valid_after_utc <= now:
         raise ValidationError(_("It has expired."))
     if ca is None:

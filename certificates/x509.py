@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.x509 import ocsp
-from cryptography.x509.oid import NameOID, ObjectIdentifier
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
@@ -143,6 +143,15 @@ def is_ca(certificate: x509.Certificate) -> bool:
     except x509.ExtensionNotFound:
         return False
     return constraints.value.ca
+
+
+def is_for_clients(certificate: x509.Certificate) -> bool:
+    """Whether one may log in with it, as OpenSSL judges: one that names no uses is for all of them."""
+    try:
+        uses = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    except x509.ExtensionNotFound:
+        return True
+    return ExtendedKeyUsageOID.CLIENT_AUTH in uses.value
 
 
 def is_self_signed(certificate: x509.Certificate) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -50,11 +51,12 @@ class CA:
         self.certificate = _certificate(subject, above, self.key.public_key(), signer.key, days, ca=True, serial=serial)
 
     def sign(self, common_name: str, operator: str | None = "plugcontrol", *, key: Any = None, days: float = 365,
-             begins: float = -1, ca: bool = False) -> x509.Certificate:  # fmt: skip
-        """A certificate whose validity begins and ends so many days from now."""
+             begins: float = -1, ca: bool = False, uses: Sequence[x509.ObjectIdentifier] = ()
+             ) -> x509.Certificate:  # fmt: skip
+        """A certificate whose validity begins and ends so many days from now; without `uses` it names none."""
         public = (key or ec_key()).public_key()
         subject, issuer = name(common_name, operator), self.certificate.subject
-        return _certificate(subject, issuer, public, self.key, days, begins=begins, ca=ca)
+        return _certificate(subject, issuer, public, self.key, days, begins=begins, ca=ca, uses=uses)
 
     def sign_request(self, pem: str) -> x509.Certificate:
         asked = x509.load_pem_x509_csr(pem.encode())
@@ -72,7 +74,7 @@ class CA:
 
 
 def _certificate(
-    subject, issuer, public_key, key, days, *, begins: float = -1, ca: bool = False, serial=0
+    subject, issuer, public_key, key, days, *, begins: float = -1, ca: bool = False, serial=0, uses=()
 ) -> x509.Certificate:
     now = timezone.now()
     builder = (
@@ -85,6 +87,8 @@ def _certificate(
         .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
     )
+    if uses:
+        builder = builder.add_extension(x509.ExtendedKeyUsage(uses), critical=False)
     return builder.sign(key, hashes.SHA256())
 
 

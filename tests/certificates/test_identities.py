@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
+from cryptography.x509.oid import ExtendedKeyUsageOID as Use
 from django.utils import timezone
 
 from certificates import identities, requests, revocation
@@ -105,6 +106,16 @@ def test_one_below_our_ca_that_was_taken_with_the_ca_between(known, elsewhere, c
 
 def test_that_of_a_ca_is_no_stations(known, elsewhere):
     assert judged(known, elsewhere.sign("CP1", ca=True)).reason == Reason.BAD_CERTIFICATE
+
+
+@pytest.mark.parametrize(
+    ("uses", "is_ok"),
+    [((Use.CLIENT_AUTH,), True), ((Use.SERVER_AUTH, Use.CLIENT_AUTH), True), ((Use.SERVER_AUTH,), False)],
+)
+def test_that_of_a_server_is_no_stations(known, elsewhere, uses, is_ok):
+    """TLS of our own refuses it by itself; a proxy that leaves the judgement to us passes it on."""
+    verdict = judged(known, elsewhere.sign("CP1", uses=uses))
+    assert (verdict.is_ok, "TLS clients" in verdict.details) == (is_ok, not is_ok)
 
 
 def test_a_server_without_a_ca(known, settings, tmp_path):

@@ -10,6 +10,7 @@ from asgiref.sync import sync_to_async
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.utils import timezone
@@ -249,6 +250,7 @@ def test_signed_elsewhere(known, elsewhere, anna):
 UNFIT = {
     "another key": lambda ca, pem: ca.sign("CP1"),
     "of a CA": lambda ca, pem: ca.sign("CP1", key=KEY, ca=True),
+    "not meant for TLS clients": lambda ca, pem: ca.sign("CP1", key=KEY, uses=[ExtendedKeyUsageOID.SERVER_AUTH]),
     "expired": lambda ca, pem: ca.sign("CP1", key=KEY, days=-0.5),
     "would be refused": lambda ca, pem: pki.CA().sign_request(pem),
 }
