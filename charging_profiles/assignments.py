@@ -16,7 +16,7 @@ from django.utils import timezone
 from ocpp_gateway.v16.outgoing import read_payload
 from stations import changes
 from stations.commands import IDEMPOTENCY_WINDOW, CommandRefused, Origin, queue_command
-from stations.models import ChargePoint, Command
+from stations.models import OPEN_STATUSES, ChargePoint, Command
 from transactions.limits import FIRST_PROFILE_ID as FIRST_OF_LIMITS
 from transactions.models import Transaction
 
@@ -84,9 +84,14 @@ def tell_again(
     valid_until: datetime,
     idempotency_key: str,
 ) -> bool:
-    """Tell a station a profile that it holds once more, changed to `payload`; False if the key was used before."""
+    """Tell a station a profile that it holds once more, changed to `payload`.
+
+    False if the key was used before, or if another profile is on its way to its place: that one would be replaced.
+    """
     station = ChargePoint.objects.select_for_update(of=("self",), no_key=True).get(pk=assignment.charge_point_id)
     if _assigned_before(station, origin, idempotency_key) is not None:
+        return False
+    if _in_its_place(assignment).filter(state=State.ASKED, command__status__in=OPEN_STATUSES).exists():
         return False
     again = Assignment(
         charge_point=station,

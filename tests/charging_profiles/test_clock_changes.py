@@ -121,6 +121,22 @@ def test_a_station_that_is_away_hears_it_when_it_returns(
     assert (command.status, command.valid_until) == ("queued", SPRING + DAY)
 
 
+def test_one_that_waits_is_not_replaced_by_what_it_replaces(
+    nightly: Assignment, give: Callable[..., Assignment], move: Callable[[datetime], int], clock: Any
+) -> None:
+    clock.move_to(SPRING - timedelta(hours=2))
+    ChargePoint.objects.update(connection="", gateway=None)
+    newer = make_profile("Newer", follows_clock=True, starts_at=nightly.profile.starts_at)
+    waiting = give(newer, says=None, valid_until=SPRING + DAY)
+    assert move(SPRING) == 0
+    ChargePoint.objects.update(connection="c1", gateway=GatewayProcess.objects.get())
+    answer(waiting.command)
+    assert move(SPRING + timedelta(minutes=1)) == 1
+    assert (last().profile, last().payload["chargingSchedule"]["startSchedule"]) == (newer, "2026-03-28T22:00:00Z")
+    answer(last().command)
+    assert states() == ["replaced", "replaced", "installed"]
+
+
 @pytest.mark.parametrize(
     "fields",
     [
