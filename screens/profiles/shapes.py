@@ -47,7 +47,10 @@ class Shape:
         """Where on the clock of the installation it begins: seconds after midnight, or after midnight on Monday."""
         if self.begins is None or self.cycle_s is None:
             return 0
-        local = timezone.localtime(self.begins, timezone.get_default_timezone())
+        try:
+            local = timezone.localtime(self.begins, timezone.get_default_timezone())
+        except OverflowError:  # an expert's command may say 9999-12-31T23:59Z
+            local = self.begins
         time_s = local.hour * 3600 + local.minute * 60 + local.second
         return time_s + (local.weekday() * DAY_S if self.rhythm == "weekly" else 0)
 

@@ -101,6 +101,17 @@ def test_what_a_charger_was_sent_is_told_in_the_same_way():
     assert payload_text(payload) == "max 8.5 A, 12:00–24:00, else max 16 A"
 
 
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
+@pytest.mark.parametrize("begins", ["9999-12-31T23:30:00Z", "0001-01-01T00:00:00Z"])
+def test_a_payload_that_begins_where_time_ends(begins, zone):
+    """Whoever may send commands may send that, and the tab of the charger must not break over it."""
+    schedule = {"chargingRateUnit": "A", "startSchedule": begins}
+    schedule["chargingSchedulePeriod"] = [{"startPeriod": 0, "limit": 16}, {"startPeriod": 43_200, "limit": 8.5}]
+    payload = {"chargingProfileKind": "Recurring", "recurrencyKind": "Daily", "chargingSchedule": schedule}
+    with override_settings(TIME_ZONE=zone):
+        assert "max 8.5 A" in payload_text(payload)
+
+
 def test_amounts_keep_what_matters_and_no_more():
     shown = [
         amount(Decimal(limit), unit) for limit, unit in (("11040", "W"), ("999.5", "W"), ("0", "A"), ("20.0", "A"))
