@@ -9,6 +9,7 @@ import pytest
 from stations.commands import CommandRefused, queue_command
 from stations.forms.firmware_management import GetDiagnostics
 from stations.locations import is_location
+from stations.masking import masked
 from stations.models import Command
 
 from ..conftest import make_station
@@ -40,6 +41,20 @@ def test_anything_else_is_refused(db: None, location: str) -> None:
         with pytest.raises(CommandRefused, match="An address starts with"):
             queue_command(station, action, payload)
     assert not Command.objects.exists()
+
+
+@pytest.mark.parametrize("password", ["pa/ss", "pa ss", 'pa"ss', "pa\tss"])
+def test_credentials_that_no_mask_would_find_are_refused(db: None, password: str) -> None:
+    station = make_station()
+    for action, payload in payloads(f"ftp://user:{password}@files.local/charger/"):
+        with pytest.raises(CommandRefused, match="percent codes"):
+            queue_command(station, action, payload)
+    assert not Command.objects.exists()
+
+
+def test_written_as_percent_codes_they_are_taken_and_masked(db: None) -> None:
+    command = queue_command(make_station(), *payloads("ftp://user:pa%2Fss@files.local/a file")[0])
+    assert masked(command.payload) == {"location": "ftp://user:***@files.local/a file"}
 
 
 def test_other_commands_may_say_what_they_like(db: None) -> None:
