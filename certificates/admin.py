@@ -24,10 +24,10 @@ class StationCertificateAdmin(OnScreen[StationCertificate]):
     search_fields = (*_OF_CHARGER, "subject", "serial_number", "sha256")
     search_help_text = _("Search by charger, subject, serial number or SHA-256.")
     fields = (
-        *("charger", "subject", "issuer", "serial_number", "sha256", "key_text", "not_before", "not_after", "is_ours"),
+        *("charger", "subject", "issuer", "serial_number", "sha256", "key_text", "not_before", "until", "is_ours"),
         *("created_at", "delivered_at", "used_at", "last_used_at", "revoked_at", "revocation", "revoked_by", "chain"),
     )
-    readonly_fields = ("charger",)
+    readonly_fields = ("charger", "until")
 
     @admin.display(description=_("charger"))
     def charger(self, certificate: StationCertificate) -> SafeString | str:
@@ -81,9 +81,10 @@ class RootCertificateAdmin(OnScreen[RootCertificate]):
     search_fields = ("name", "subject", "sha256")
     search_help_text = _("Search by name, subject or SHA-256.")
     fields = (
-        *("name", "use", "subject", "sha256", "not_before", "not_after", "created_by", "created_at", "archived_at"),
+        *("name", "use", "subject", "sha256", "not_before", "until", "created_by", "created_at", "archived_at"),
         "pem",
     )
+    readonly_fields = ("until",)
 
     @admin.display(description=_("valid until"), ordering="not_after")
     def until(self, root: RootCertificate) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from calendar import monthrange
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -14,6 +14,7 @@ from certificates.models import StationCertificate
 
 #: Months shown, this one first.
 MONTHS = 12
+_LONGER_THAN_SHOWN = timedelta(days=31 * MONTHS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,9 @@ class Month:
 def months_of(certificates: QuerySet[StationCertificate]) -> list[Month]:
     """This month and those that follow; what has ended already or is revoked ends nobody's charging any more."""
     now = timezone.localtime()
-    ends = certificates.filter(revoked_at=None, not_after__gt=now).order_by().values_list("not_after", flat=True)
+    # one without an end ends in the last second of 9999, which zones east of Greenwich do not have (RFC 5280)
+    shown = certificates.filter(revoked_at=None, not_after__gt=now, not_after__lt=now + _LONGER_THAN_SHOWN)
+    ends = shown.order_by().values_list("not_after", flat=True)
     counts = Counter((local.year, local.month) for local in map(timezone.localtime, ends.iterator()))
     return [_month(now.year, now.month, number, counts) for number in range(MONTHS)]
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
 from django.utils import timezone
 
 from certificates.models import SigningRequest, StationCertificate
@@ -13,7 +14,7 @@ from screens.certificates.calendar import MONTHS, months_of
 from screens.overview.attention import concerns
 from stations.models import Site
 
-from ...certificates.cast import make_certificate, make_request
+from ...certificates.cast import make_certificate, make_request, make_root
 from ...certificates.pki import CA, pem_of, request
 from ...people import browser, browser_of, person, person_at
 from ..chargers.pages import text_of
@@ -31,6 +32,19 @@ def test_the_calendar_counts_what_ends_in_each_month(station):
     assert (len(months), sum(month.count for month in months)) == (MONTHS, 1)
     assert (months[0].is_now, months[0].first.day, months[1].first.day) == (True, 1, 1)
     assert [(one.last + timedelta(days=1)) for one in months[:-1]] == [month.first for month in months[1:]]
+
+
+def test_certificates_without_an_end_are_shown(station, settings):
+    """RFC 5280 writes that as 99991231235959Z, a moment that zones east of Greenwich do not have."""
+    settings.TIME_ZONE = "Europe/Berlin"
+    never = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    certificate, root = make_certificate(station, not_after=never), make_root(not_after=never)
+    client = browser("viewer")
+    for page in ("", f"{certificate.pk}/", "roots/", f"roots/{root.pk}/"):
+        assert "9999" in text_of(client.get(f"/certificates/{page}")), page
+    for row in (certificate, root):
+        url = reverse(f"admin:certificates_{row._meta.model_name}_change", args=[row.pk])
+        assert "9999" in browser("administrator").get(url).content.decode(), url
 
 
 def test_a_month_leads_to_its_certificates(station):
