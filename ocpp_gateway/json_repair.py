@@ -8,6 +8,8 @@ import re
 
 # Possessive, so that an unfinished string fails at once instead of being tried again at every character.
 _PIECE = re.compile(r'(?:[,:\[\]{}]|"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s",:\[\]{}]++)\s*+', re.DOTALL)
+#: Asked first: `findall` would step over what fails and try the next quote, and so at every quote up to the end.
+_PIECES = re.compile(f"(?:{_PIECE.pattern})*+", re.DOTALL)
 _ESCAPE = re.compile(
     r"""\\(?: (u d[89ab][0-9a-f]{2} \\u d[c-f][0-9a-f]{2})  # a whole surrogate pair
           | u (?: d[89a-f][0-9a-f]{2} | 0000 )             # half a pair, or NUL
@@ -27,8 +29,7 @@ def repair(text: str) -> str | None:
 
 def _pieces(text: str) -> list[str] | None:
     """Strings, words and punctuation, each with the white space that follows it."""
-    pieces = _PIECE.findall(text)
-    return pieces if sum(map(len, pieces)) == len(text) else None
+    return _PIECE.findall(text) if _PIECES.fullmatch(text) else None
 
 
 def _without_slips(pieces: list[str]) -> list[str]:

@@ -15,6 +15,9 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 MIN_DIFFERENT = 5
+#: The year and the exclamation mark. The last ones from where they begin: tried at each, a page full of digits with a
+#: letter behind them would keep the server busy for a day.
+_AROUND = re.compile(r"^[\W\d_]+|(?<![\W\d_])[\W\d_]+$")
 _ROWS = ("abcdefghijklmnopqrstuvwxyz", "0123456789", "qwertyuiopasdfghjklzxcvbnm", "qwertzuiopasdfghjklyxcvbnm")
 _RUNS = [doubled for row in _ROWS for doubled in (row * 2, row[::-1] * 2)]
 _LIKE_LETTERS = str.maketrans("013457@$!", "oleastasi")
@@ -34,7 +37,7 @@ def is_easy(password: str) -> bool:
 
 
 def _is_known(text: str) -> bool:
-    core = re.sub(r"^[\W\d_]+|[\W\d_]+$", "", text)  # without the year and the exclamation mark
+    core = _AROUND.sub("", text)
     return any(_is_word(_once(candidate)) for candidate in {text, core} if candidate)
 
 

@@ -15,6 +15,8 @@ from .messages.data_transfer import DataTransferRequest, DataTransferResponse
 from .types import ConnectorId
 
 VENDOR_ID = "Schneider Electric"
+#: From where a run of backslashes begins: tried at each of them, 65,000 without a quote behind them take four seconds.
+_ESCAPED_QUOTE = re.compile(r'(?<!\\)\\+"')
 
 
 class DetectionLoop(msgspec.Struct, frozen=True, rename="camel"):
@@ -48,6 +50,6 @@ def detection_loop(call: IncomingCall[DataTransferRequest]) -> DataTransferRespo
 def _read(data: str) -> DetectionLoop | None:
     r"""The JSON of a message; its quotes come escaped, once or more: {\"connectorId\":2 (sap-labs-france/ev-server)."""
     try:
-        return msgspec.json.decode(re.sub(r'\\+"', '"', data), type=DetectionLoop, strict=False)
+        return msgspec.json.decode(_ESCAPED_QUOTE.sub('"', data), type=DetectionLoop, strict=False)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None

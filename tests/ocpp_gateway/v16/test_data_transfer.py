@@ -1,6 +1,7 @@
 """DataTransfer: vendor messages (OCPP 1.6 §4.3)."""
 
 import json
+import time
 
 import pytest
 from django.db import IntegrityError, OperationalError, transaction
@@ -228,3 +229,10 @@ async def test_a_report_that_cannot_be_read_is_rejected(cp, stored, data):
     payload = {name: value for name, value in of_schneider(data).items() if value is not None}
     assert await cp.call("DataTransfer", **payload) == {"status": "Rejected"}
     assert not await stored(StatusRecord.objects.exists)
+
+
+async def test_backslashes_without_a_quote_cost_nothing(cp):
+    """As many as `data` may hold; tried at each of them they would take four seconds, in which nobody is answered."""
+    started = time.process_time()
+    assert await cp.call("DataTransfer", **of_schneider("\\" * 65_000)) == {"status": "Rejected"}
+    assert time.process_time() - started < 1
