@@ -22,10 +22,12 @@ from django.db.models.functions import Cast, Concat, Upper
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from certificates.models import SecurityUpgrade, SigningRequest, StationCertificate
 from stations import changes
 from stations.models import Command, CommandBatch, Message
 from transactions import monthly_sums
 from transactions.models import EndedBy, IdTag, MeterValue, OrphanedStop, Reservation, Transaction, UnknownIdTag
+from transfers.models import Campaign
 
 from . import administration, audit, second_factor
 from .administration import NotPossible
@@ -237,6 +239,7 @@ def _erase_account(user: User, by: User | None) -> None:
     LogEntry.objects.filter(actor=user).update(remote_addr=None, actor_email=None)
     for model in (AccessAttempt, AccessLog):
         model.objects.filter(username=user.username).delete()
+    _erase_signatures(user)
     second_factor.remove(user)
     Membership.objects.filter(user=user).delete()
     Preferences.objects.filter(user=user).delete()
@@ -245,3 +248,19 @@ def _erase_account(user: User, by: User | None) -> None:
     user.is_active = user.is_staff = user.is_superuser = False
     user.set_unusable_password()
     user.save()
+
+
+def _erase_signatures(user: User) -> None:
+    """The account's name beside what it ordered and decided, and from where: the shell's name stands there now.
+
+    That beside a correction of a session stays: it is evidence in accounts.
+    """
+    name, shell = user.username, f"{ERASED}-{user.pk}"
+    ordered: tuple[Any, ...] = (Command, CommandBatch, Campaign, SecurityUpgrade)
+    for model in ordered:
+        model.objects.filter(created_by=user, actor=name).update(actor=shell)
+    sent_from: tuple[Any, ...] = (Command, CommandBatch, Campaign)
+    for model in sent_from:
+        model.objects.filter(created_by=user).update(remote_address="")
+    SigningRequest.objects.filter(decided_by=name).update(decided_by=shell)
+    StationCertificate.objects.filter(revoked_by=name).update(revoked_by=shell)

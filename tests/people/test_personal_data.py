@@ -14,10 +14,13 @@ from django.core.management import CommandError, call_command
 from django.db import connection, models
 from django.db.models import Sum
 
+from certificates.models import SecurityUpgrade, SigningRequest
 from people import audit, personal_data
 from people.administration import NotPossible
 from people.personal_data import Subject
-from stations.models import ChargePoint, Command, Connector, Message, Site
+from stations.batches import start_batch
+from stations.commands import Origin, queue_command
+from stations.models import ChargePoint, Command, CommandSource, Connector, Message, Site
 from transactions.models import (
     EndedBy,
     IdTag,
@@ -28,6 +31,7 @@ from transactions.models import (
     Transaction,
     UnknownIdTag,
 )
+from transfers.models import Campaign, FirmwareFile
 
 from ..admin_cast import AT, make_transaction
 from ..conftest import make_station
@@ -131,6 +135,26 @@ def test_nothing_that_names_the_person_is_left(hanna):
     shell = User.objects.get(pk=pk)
     assert (shell.username, shell.is_active, shell.has_usable_password()) == (f"erased-{pk}", False, False)
     assert not shell.groups.exists()
+
+
+def test_what_the_person_ordered_is_signed_by_nobody(hanna):
+    """Who starts a session on their own page orders something, from an address of theirs."""
+    station = ChargePoint.objects.get()
+    hanna_at_home = Origin(CommandSource.SCREEN, user=hanna, remote_address="203.0.113.77")
+    queue_command(station, "RemoteStopTransaction", {"transactionId": 7}, origin=hanna_at_home)
+    start_batch([station], "ClearCache", {}, hanna_at_home)
+    firmware = FirmwareFile.objects.create(name="1.0", version="1.0", file="f", file_name="f", size=1, sha256="0")
+    by_hanna = {"created_by": hanna, "actor": "hanna"}
+    Campaign.objects.create(name="All", firmware=firmware, remote_address="203.0.113.77", **by_hanna)
+    SecurityUpgrade.objects.create(charge_point=station, profile=1, profile_before=0, **by_hanna)
+    for name in ("hanna", "otto"):
+        SigningRequest.objects.create(charge_point=station, pem=name[0], decided_by=name)
+    personal_data.erase(Subject.of_user(hanna), by=person("administrator"))
+    for needle in ("hanna", "203.0.113.77"):
+        assert everywhere(needle) == [], needle
+    command = Command.objects.get(action="RemoteStopTransaction")
+    assert (command.actor, command.created_by_id) == (f"erased-{hanna.pk}", hanna.pk)
+    assert SigningRequest.objects.filter(decided_by="otto").exists()
 
 
 def test_sessions_keep_their_energy_and_their_readings(hanna):
