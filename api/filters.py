@@ -7,6 +7,7 @@ from typing import Any
 
 import django_filters
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Upper
 from django.utils.translation import gettext as _
@@ -34,6 +35,18 @@ class MomentField(IsoDateTimeField):  # type: ignore[misc]
 
 class MomentFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]
     field_class = MomentField
+
+
+class WholeNumberFilter(django_filters.NumberFilter):  # type: ignore[misc]
+    """A number that a column may hold. The library sets no lower bound, and -1e1000000 takes half a minute, in which
+    no charger is answered either, to become an integer.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_value=-(2**63), **options)
+
+    def get_max_validator(self) -> MaxValueValidator:
+        return MaxValueValidator(2**63 - 1)
 
 
 class SameTextFilter(django_filters.CharFilter):  # type: ignore[misc]
@@ -80,7 +93,7 @@ class ChargePointFilters(Filters):
 
 class ConnectorFilters(Filters):
     charge_point = SameTextFilter(field_name="charge_point__identity")
-    connector_id = django_filters.NumberFilter()
+    connector_id = WholeNumberFilter()
     status = django_filters.ChoiceFilter(choices=ChargePointStatus.choices)
 
 
@@ -103,7 +116,7 @@ class IdTagFilters(Filters):
 
 class TransactionFilters(Filters):
     charge_point = SameTextFilter(field_name="charge_point__identity")
-    connector_id = django_filters.NumberFilter(field_name="connector__connector_id")
+    connector_id = WholeNumberFilter(field_name="connector__connector_id")
     id_tag = SameTextFilter()
     running = django_filters.BooleanFilter(method="by_state")
     started_after = after("started_at")
@@ -123,7 +136,7 @@ class MeterValueFilters(Filters):
 
 class ReservationFilters(Filters):
     charge_point = SameTextFilter(field_name="connector__charge_point__identity")
-    connector_id = django_filters.NumberFilter(field_name="connector__connector_id")
+    connector_id = WholeNumberFilter(field_name="connector__connector_id")
     id_tag = SameTextFilter()
     status = django_filters.MultipleChoiceFilter(choices=Reservation.Status.choices)
 
@@ -142,7 +155,7 @@ class FirmwareFileFilters(Filters):
 class FirmwareUpdateFilters(Filters):
     charge_point = SameTextFilter(field_name="charge_point__identity")
     campaign = django_filters.UUIDFilter(field_name="campaign_id")
-    firmware = django_filters.NumberFilter(field_name="firmware_id")
+    firmware = WholeNumberFilter(field_name="firmware_id")
     state = django_filters.MultipleChoiceFilter(choices=FirmwareUpdate.State.choices)
     created_after = after("created_at")
     created_before = before("created_at")
@@ -183,7 +196,7 @@ class RootCertificateFilters(Filters):
 class InstalledCertificateFilters(Filters):
     charge_point = SameTextFilter(field_name="charge_point__identity")
     use = django_filters.ChoiceFilter(choices=CertificateUse.choices)
-    root = django_filters.NumberFilter(field_name="root_id")
+    root = WholeNumberFilter(field_name="root_id")
 
 
 class SecurityUpgradeFilters(Filters):
@@ -199,8 +212,8 @@ class ChargingProfileFilters(Filters):
 
 class AssignmentFilters(Filters):
     charge_point = SameTextFilter(field_name="charge_point__identity")
-    connector_id = django_filters.NumberFilter()
-    profile = django_filters.NumberFilter(field_name="profile_id")
+    connector_id = WholeNumberFilter()
+    profile = WholeNumberFilter(field_name="profile_id")
     purpose = django_filters.ChoiceFilter(choices=Purpose.choices)
     state = django_filters.MultipleChoiceFilter(choices=Assignment.State.choices)
     asked_after = after("asked_at")
@@ -209,4 +222,4 @@ class AssignmentFilters(Filters):
 
 class CompositeReadingFilters(Filters):
     charge_point = SameTextFilter(field_name="charge_point__identity")
-    connector_id = django_filters.NumberFilter()
+    connector_id = WholeNumberFilter()

@@ -132,6 +132,15 @@ def test_filters_of_chargers(reader, rows, path, query, found):
     assert [row["identity"] for row in results(reader, path, **query)] == found
 
 
+@pytest.mark.parametrize("number", ["-1e100000000000", "1e100000000000", "NaN", "-Infinity", "9223372036854775808"])
+@pytest.mark.parametrize(("path", "name"), [("connectors", "connector_id"), ("firmware-updates", "firmware")])
+def test_a_number_that_no_column_holds_is_refused_at_once(reader, rows, path, name, number):
+    """It is written in a few characters and, as an integer, would be gigabytes of digits."""
+    response = reader.get(f"/api/v1/{path}/", {name: number})
+    assert response.status_code == 400
+    assert [error["parameter"] for error in response.json()["errors"]] == [name]
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [
