@@ -52,7 +52,6 @@ def connect(charge_point_id: int, line: Line, *, at: datetime) -> str:
             station.gateway.channel,
             {"type": "socket.replaced", "station": station.pk, "connection": station.connection},
         )
-    # of our own, not `save()`, which would read the row again for the history of what people change
     row = {
         "gateway_id": line.gateway_id,
         "connection": line.connection,
@@ -63,7 +62,10 @@ def connect(charge_point_id: int, line: Line, *, at: datetime) -> str:
         "connected_at": at,
         "last_seen_at": at,
     }
-    bulk.update_now(ChargePoint, station.pk, row)
+    for name, value in row.items():
+        setattr(station, name, value)
+    # with the batch, and not `save()`, which would read the row again for the history of what people change
+    write_batch.change(station, *row)
     if line.raises_minimum and line.security_profile > station.minimum_security_profile:
         # Greatest: others of this batch may have raised it since the row was read
         raised = Greatest("minimum_security_profile", line.security_profile)
@@ -76,8 +78,9 @@ def _locked(charge_point_id: int) -> ChargePoint:
     """The station's row as it was before, locked with those of all that come in this write batch."""
     with write_batch.joined_batch() as batch:
         coming = batch.read_once("stations.coming", write_batch.CONNECT, charge_point_id, _lock)
-        # taken out: a second line of the station must find what the first one wrote
-        station = coming.pop(charge_point_id, None) or _lock({charge_point_id}).get(charge_point_id)
+        # one instance for all of a station's lines: the second must find what the first one is going to write
+        known: dict[int, ChargePoint | None] = batch.shared("stations.come", dict)
+        station = known.setdefault(charge_point_id, coming.get(charge_point_id))
     if station is None:
         raise ChargePoint.DoesNotExist
     return station
@@ -92,6 +95,7 @@ def _lock(stations: set[int]) -> dict[int, ChargePoint]:
 
 def disconnect(charge_point_id: int, connection: str, *, at: datetime) -> bool:
     """End `connection` if it still is the station's line; the end of a replaced socket changes nothing."""
+    write_batch.write_now(ChargePoint, charge_point_id)
     held = ChargePoint.objects.filter(pk=charge_point_id, connection=connection)
     ended = held.update(connection="", gateway=None, disconnected_at=at)
     changes.note(changes.station(charge_point_id))

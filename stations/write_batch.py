@@ -107,6 +107,10 @@ class WriteBatch:
             raise AssertionError(f"two instances of {row!r} in one batch: the second would overwrite the first")
         names.update(fields)
 
+    def holds_change(self, model: type[Model], key: Any) -> bool:
+        """Whether a row is to be changed and is not yet."""
+        return (model, key) in self._changed
+
     def expect(self, row: Model, *fields: str) -> None:
         """`row` is remembered, not read: changes of it hold only if the database still says the same of `fields`."""
         self._expected[type(row), row.pk] = {name: getattr(row, name) for name in fields}
@@ -232,6 +236,13 @@ def change(row: Model, *fields: str) -> None:
     """Update `fields` of `row` with the batch, once however often they change, or now if there is none."""
     with joined_batch() as batch:
         batch.change(row, *fields)
+
+
+def write_now(model: type[Model], key: Any) -> None:
+    """Write what was collected if it changes this row: a query that asks for what the row says comes next."""
+    batch = _current.get()
+    if batch is not None and batch.holds_change(model, key):
+        batch.flush()
 
 
 def increment(model: type[Model], key: dict[str, Any], amounts: dict[str, int], **latest: Any) -> None:

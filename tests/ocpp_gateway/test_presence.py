@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from unittest import mock
 
 from asgiref.sync import sync_to_async
 from django.db import transaction
@@ -13,6 +14,7 @@ from ocpp_gateway.writer import DatabaseAway
 from plugcontrol.asgi import application
 from stations import presence
 from stations.models import ChargePoint, GatewayProcess
+from stations.write_batch import CONNECT, Names, write_batch
 
 
 def row(identity: str = "CP1") -> ChargePoint:
@@ -109,19 +111,47 @@ async def test_an_old_end_changes_nothing(gateway, station, stored):
     assert (await stored(row)).is_online
 
 
+async def test_lines_of_one_write_batch_follow_each_other(cp, station, gateway, stored):
+    """The row is written at the end of the batch: until then the lines of a station must know of each other."""
+    process_id = await gateway.registered()
+    mine = (await stored(row)).connection
+    rung = []
+
+    def two_lines():
+        names = [Names(station.pk, CONNECT)] * 2
+        with transaction.atomic(), write_batch(names):
+            addresses = [
+                presence.connect(station.pk, line(process_id, connection, address), at=timezone.now())
+                for connection, address in (("second", "10.0.0.2"), ("third", "10.0.0.3"))
+            ]
+            ended = [presence.disconnect(station.pk, gone, at=timezone.now()) for gone in (mine, "second")]
+        return addresses, ended
+
+    with mock.patch.object(presence.bell, "ring", lambda _channel, event: rung.append(event.get("connection"))):
+        addresses, ended = await stored(two_lines)
+    assert addresses == ["192.168.1.57", "10.0.0.2"]
+    assert ended == [False, False]
+    assert [connection for connection in rung if connection] == [mine, "second"]
+    found = await stored(row)
+    assert (found.connection, found.remote_address, found.disconnected_at) == ("third", "10.0.0.3", None)
+
+
+def line(process_id, connection, address):
+    return presence.Line(
+        gateway_id=process_id,
+        connection=connection,
+        protocol="ocpp1.6",
+        remote_address=address,
+        subprotocol_missing=False,
+        security_profile=0,
+    )
+
+
 async def test_a_socket_taken_over_by_another_process_is_closed_here(cp, station, gateway, stored):
     def taken_over():
         process = presence.start_process("elsewhere")
-        line = presence.Line(
-            gateway_id=process.pk,
-            connection="there",
-            protocol="ocpp1.6",
-            remote_address="10.0.0.1",
-            subprotocol_missing=False,
-            security_profile=0,
-        )
         with transaction.atomic():
-            presence.connect(station.pk, line, at=timezone.now())
+            presence.connect(station.pk, line(process.pk, "there", "10.0.0.1"), at=timezone.now())
 
     await stored(taken_over)
     assert await cp.closes() == 1000
