@@ -80,18 +80,6 @@ def update(model: type[Model], names: Sequence[str], rows: Sequence[Row], expect
     return Write(sql, values, table, is_update=True)
 
 
-def update_now(model: type[Model], key: int, row: Row, returning: Sequence[str] = ()) -> tuple[Any, ...] | None:
-    """Set columns of one row now and return others; None if there is no such row.
-
-    At a fifth of what `QuerySet.update` takes, which puts its SQL together anew for each row.
-    """
-    values = [_field(model, name).get_db_prep_save(value, connection) for name, value in row.items()]
-    with connection.cursor() as cursor:
-        cursor.execute(_update_now_sql(model, tuple(row), tuple(returning)), [*values, key])
-        found: tuple[Any, ...] | None = cursor.fetchone()
-    return None if found is None else found[1:]
-
-
 def add_up(model: type[Model], key: Sequence[str], amounts: Sequence[str], rows: Sequence[Row]) -> Write:
     """Insert rows, or where `key` exists add their `amounts` to it and set their other columns.
 
@@ -228,17 +216,8 @@ def _update_sql(model: type[Model], names: tuple[str, ...], expected: tuple[str,
             f"WHERE {table}.id = new.id{same}"
         )
     same = "".join(f" AND {_quote(name)} = %s" for name in expected)
-    return _update_one_sql(model, names) + same
-
-
-@functools.cache
-def _update_now_sql(model: type[Model], names: tuple[str, ...], returning: tuple[str, ...]) -> str:
-    return f"{_update_one_sql(model, names)} RETURNING {_list(['id', *returning])}"
-
-
-def _update_one_sql(model: type[Model], names: tuple[str, ...]) -> str:
     assignments = ", ".join(f"{_quote(name)} = %s" for name in names)
-    return f"UPDATE {_table(model)} SET {assignments} WHERE id = %s"  # noqa: S608 - names of our own columns
+    return f"UPDATE {table} SET {assignments} WHERE id = %s{same}"  # noqa: S608 - names of our own columns
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from . import bell, bulk, changes, write_batch
+from . import bell, bulk, changes, locked, write_batch
 from .models import ChargePoint, GatewayProcess
 from .models.gateway_process import alive_since
 
@@ -43,7 +43,7 @@ def connect(charge_point_id: int, line: Line, *, at: datetime) -> str:
     The station may not come back with a lower security profile (white paper A05), so its minimum rises with the line.
     Raises ChargePoint.DoesNotExist if the station was deleted since its handshake began.
     """
-    station = _locked(charge_point_id)
+    station = locked.station(charge_point_id, write_batch.CONNECT)
     former_address = ""
     if station.connection and station.gateway is not None:
         if station.gateway.beat_at > alive_since():
@@ -52,45 +52,24 @@ def connect(charge_point_id: int, line: Line, *, at: datetime) -> str:
             station.gateway.channel,
             {"type": "socket.replaced", "station": station.pk, "connection": station.connection},
         )
-    row = {
-        "gateway_id": line.gateway_id,
-        "connection": line.connection,
-        "protocol": line.protocol,
-        "remote_address": line.remote_address,
-        "subprotocol_missing": line.subprotocol_missing,
-        "security_profile": line.security_profile,
-        "connected_at": at,
-        "last_seen_at": at,
-    }
-    for name, value in row.items():
-        setattr(station, name, value)
     # with the batch, and not `save()`, which would read the row again for the history of what people change
-    write_batch.change(station, *row)
+    write_batch.assign(
+        station,
+        gateway_id=line.gateway_id,
+        connection=line.connection,
+        protocol=line.protocol,
+        remote_address=line.remote_address,
+        subprotocol_missing=line.subprotocol_missing,
+        security_profile=line.security_profile,
+        connected_at=at,
+        last_seen_at=at,
+    )
     if line.raises_minimum and line.security_profile > station.minimum_security_profile:
         # Greatest: others of this batch may have raised it since the row was read
         raised = Greatest("minimum_security_profile", line.security_profile)
         ChargePoint.objects.filter(pk=station.pk).update(minimum_security_profile=raised)
     changes.note(changes.station(station.pk))
     return former_address
-
-
-def _locked(charge_point_id: int) -> ChargePoint:
-    """The station's row as it was before, locked with those of all that come in this write batch."""
-    with write_batch.joined_batch() as batch:
-        coming = batch.read_once("stations.coming", write_batch.CONNECT, charge_point_id, _lock)
-        # one instance for all of a station's lines: the second must find what the first one is going to write
-        known: dict[int, ChargePoint | None] = batch.shared("stations.come", dict)
-        station = known.setdefault(charge_point_id, coming.get(charge_point_id))
-    if station is None:
-        raise ChargePoint.DoesNotExist
-    return station
-
-
-def _lock(stations: set[int]) -> dict[int, ChargePoint]:
-    # no_key: a key lock would wait for every transaction that has stored something of the station's
-    rows = ChargePoint.objects.select_for_update(of=("self",), no_key=True).select_related("gateway")
-    # one order everywhere, so that two processes cannot deadlock
-    return {row.pk: row for row in rows.filter(pk__in=stations).order_by("pk")}
 
 
 def disconnect(charge_point_id: int, connection: str, *, at: datetime) -> bool:

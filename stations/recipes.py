@@ -87,6 +87,7 @@ def begin(charge_point_id: int, *, at: datetime) -> RecipeRun | None:
     with write_batch.joined_batch() as batch:
         if not batch.shared("stations.has_recipes", _is_one_known):
             return None
+    write_batch.write_now(ChargePoint, charge_point_id)  # it may just have said which model it is
     station = ChargePoint.objects.get(pk=charge_point_id)
     recipe = recipe_of(station)
     for run in station.recipe_runs.filter(ended_at=None).exclude(booted_at=at):

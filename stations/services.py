@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from . import bell, bulk, changes, configuration, effects, recipes, write_batch
+from . import bell, changes, configuration, effects, locked, recipes, write_batch
 from .commands import SYSTEM, Origin, queue_command
 from .connectors import get_connector
 from .models import (
@@ -112,13 +112,12 @@ def register_boot(charge_point: ChargePoint, *, at: datetime, **boot: str | None
     `boot` holds vendor, model, serial_number, box_serial_number, firmware_version, iccid, imsi, meter_type and
     meter_serial_number; None leaves a field empty. A boot ends no transaction: the stop may still come (§4.10).
     """
-    row = {"booted_at": at, "last_seen_at": at, **{name: value or "" for name, value in boot.items()}}
-    stored = bulk.update_now(ChargePoint, charge_point.pk, row, returning=("registration_status", "accepted_at"))
-    if stored is None:
-        raise ChargePoint.DoesNotExist
-    status, accepted_at = RegistrationStatus(stored[0]), stored[1]
-    if status == RegistrationStatus.ACCEPTED and accepted_at is None:
-        ChargePoint.objects.filter(pk=charge_point.pk, accepted_at=None).update(accepted_at=at)
+    station = locked.station(charge_point.pk, "BootNotification")
+    told = {name: value or "" for name, value in boot.items()}
+    write_batch.assign(station, booted_at=at, last_seen_at=at, **told)
+    status = RegistrationStatus(station.registration_status)
+    if status == RegistrationStatus.ACCEPTED and station.accepted_at is None:
+        write_batch.assign(station, accepted_at=at)
     effects.saw(charge_point.pk, "boot")
     configuration.record_boot(charge_point.pk)
     if status == RegistrationStatus.ACCEPTED:

@@ -238,6 +238,13 @@ def change(row: Model, *fields: str) -> None:
         batch.change(row, *fields)
 
 
+def assign(row: Model, **values: Any) -> None:
+    """Set columns of `row` and update them with the batch, or now if there is none."""
+    for name, value in values.items():
+        setattr(row, name, value)
+    change(row, *values)
+
+
 def write_now(model: type[Model], key: Any) -> None:
     """Write what was collected if it changes this row: a query that asks for what the row says comes next."""
     batch = _current.get()

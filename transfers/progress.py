@@ -85,7 +85,7 @@ def saw_progress(charge_point: ChargePoint, *, kind: str, status: str, request_i
 
 
 def saw_boot(charge_point: ChargePoint, *, at: datetime) -> None:
-    """A station booted; its row says with which version. Costs one query per write batch where nothing is updated."""
+    """A station booted and has said with which version. Costs one query per write batch where nothing is updated."""
     with write_batch.joined_batch() as batch:
         updated = partial(_updated_among, at)
         concerned = batch.read_once("transfers.updated", "BootNotification", charge_point.pk, updated)
@@ -95,6 +95,7 @@ def saw_boot(charge_point: ChargePoint, *, at: datetime) -> None:
 
 @transaction.atomic(savepoint=False)
 def _booted(charge_point: ChargePoint, at: datetime) -> None:
+    write_batch.write_now(ChargePoint, charge_point.pk)  # the version it booted with is read from its row
     update = _newest(charge_point.pk, at)
     if update is None or update.state == State.INSTALLED:
         return

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -22,6 +23,7 @@ from stations.models import (
     RecipeRun,
     StationModel,
 )
+from stations.write_batch import Names, write_batch
 from tests.conftest import make_station
 
 State = RecipeRun.State
@@ -284,6 +286,14 @@ def test_without_a_recipe_nothing_runs(wall, django_assert_num_queries):
     StationModel.objects.create(vendor="Acme")
     with django_assert_num_queries(1):
         assert recipes.begin(wall.pk, at=timezone.now()) is None
+
+
+def test_what_a_boot_just_said_chooses_the_recipe(transactional_db):
+    station = make_station()
+    make_recipe("Acme", "Wall 22")
+    with transaction.atomic(), write_batch([Names(station.pk, "BootNotification")]):
+        services.register_boot(station, at=timezone.now(), vendor="Acme", model="Wall 22")
+    assert RecipeRun.objects.get().charge_point == station
 
 
 def test_the_most_specific_one_that_says_anything(wall):
