@@ -311,7 +311,7 @@ async def test_f19_a_slow_line_that_loses_a_good_part(campaign: NewCampaign) -> 
     seconds = short_or_long(15, 1800)
     weather = Weather(delay_s=1.5, loss=0.05)
     async with campaign("F19 slow, lossy line") as run, Proxy(run.server.port, weather) as line:
-        stations = await run.drive(short_or_long(20, 100), interval_s=short_or_long(8, 30), urls=[line.url])
+        stations = await run.drive(short_or_long(20, 100), interval_s=short_or_long(8, 10), urls=[line.url])
         names = {charger.identity for charger in stations.chargers}
         end, wrong = time.monotonic() + seconds, 0
         while time.monotonic() < end:
