@@ -33,6 +33,7 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 EARLIEST_PLAUSIBLE = datetime(2015, 1, 1, tzinfo=UTC)
 MAX_WAITING = 50
 ATTEMPT_WINDOW = timedelta(minutes=15)
+MAX_ATTEMPTS = 1000
 PRUNE_CHUNK, PRUNE_S = 5000, 0.5
 
 
@@ -272,33 +273,26 @@ def ring_station(charge_point_id: int, event: str) -> ChargePoint:
 def record_attempt(
     *, reason: str, path: str, remote_address: str, status_code: int, at: datetime, identity: str = "", **details: str
 ) -> bool:
-    """A refused handshake; the same again within a quarter of an hour is counted in the same row and returns False."""
+    """A refused handshake; the same again within a quarter of an hour is counted in the same row and returns False.
+
+    Behind MAX_ATTEMPTS rows in that time come no more than one for each reason, without path, address and identity:
+    whoever calls ever new names must not fill the disk.
+    """
     changes.note("attempts")
     values = {name: value[:255] for name, value in details.items()}
-    same = ConnectionAttempt.objects.filter(
-        reason=reason,
-        path=path[:500],
-        remote_address=remote_address[:64],
-        identity=identity[:255],
-        last_at__gt=at - ATTEMPT_WINDOW,
-    )
-    known = same.order_by("-last_at").first()
+    where = {"path": path[:500], "remote_address": remote_address[:64], "identity": identity[:255]}
+    recent = ConnectionAttempt.objects.filter(last_at__gt=at - ATTEMPT_WINDOW)
+    known = recent.filter(reason=reason, **where).order_by("-last_at").first()
+    if known is None and recent.count() >= MAX_ATTEMPTS:
+        where, values = dict.fromkeys(where, ""), {}
+        known = recent.filter(reason=reason, **where).order_by("-last_at").first()
     if known is not None:
         known.count += 1
         known.last_at = at
         known.status_code = status_code
         known.save(update_fields=["count", "last_at", "status_code"])
         return False
-    ConnectionAttempt.objects.create(
-        reason=reason,
-        path=path[:500],
-        remote_address=remote_address[:64],
-        identity=identity[:255],
-        status_code=status_code,
-        first_at=at,
-        last_at=at,
-        **values,
-    )
+    ConnectionAttempt.objects.create(reason=reason, status_code=status_code, first_at=at, last_at=at, **where, **values)
     return True
 
 

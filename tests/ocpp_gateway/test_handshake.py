@@ -7,7 +7,7 @@ from asgiref.sync import sync_to_async
 
 from ocpp_gateway.handshake import identity_from_path
 from plugcontrol.asgi import application
-from stations import credentials
+from stations import credentials, services
 from stations.models import ChargePoint, ConnectionAttempt, SecurityEvent
 from tests.conftest import make_station
 
@@ -250,6 +250,32 @@ async def test_guessing_is_limited_but_the_real_station_is_not(station, connect)
     statuses = [(await connect(headers=basic("CP1", b"guess"), address="10.6.6.6")).status for _ in range(22)]
     assert statuses == [401] * 20 + [429] * 2
     assert (await connect(headers=real, address="10.0.0.9")).status == 101
+
+
+async def test_guessing_at_many_stations_is_limited_per_address(gateway, connect):
+    for number in range(7):
+        await with_password(await sync_to_async(make_station)(f"CP{number}"), KEY.hex())
+    guesses = [(f"CP{number % 6}", f"{number}".encode()) for number in range(102)]
+    statuses = [(await connect(who, headers=basic(who, word), address="10.6.6.6")).status for who, word in guesses]
+    assert statuses == [401] * 100 + [429] * 2
+    # who knows it does not guess
+    assert (await connect("CP6", headers=basic("CP6", KEY), address="10.6.6.6")).status == 101
+
+
+async def test_ever_new_names_do_not_fill_the_disk(gateway, connect, stored, monkeypatch):
+    monkeypatch.setattr(services, "MAX_ATTEMPTS", 3)
+    for number in range(9):
+        path = "/ocpp" if number == 6 else f"/ocpp/%00{number}"
+        assert (await connect(path=path, address=f"10.0.0.{number}")).status == 404
+    assert (await connect(path="/ocpp/%000", address="10.0.0.0")).status == 404  # known still
+    columns = ("reason", "path", "remote_address", "count")
+    assert await stored(lambda: list(ConnectionAttempt.objects.order_by("pk").values_list(*columns))) == [
+        ("bad_identity", "/ocpp/%000", "10.0.0.0", 2),
+        ("bad_identity", "/ocpp/%001", "10.0.0.1", 1),
+        ("bad_identity", "/ocpp/%002", "10.0.0.2", 1),
+        ("bad_identity", "", "", 5),
+        ("no_identity", "", "", 1),
+    ]
 
 
 async def test_unknown_identities_are_limited_per_address(gateway, connect, settings):
