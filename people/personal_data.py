@@ -213,11 +213,17 @@ def _erase_cards(subject: Subject, sessions: QuerySet[Transaction]) -> dict[str,
 
 def _erase_from_records(number: str) -> None:
     """The OCPP log and the commands that name a card."""
-    Message.objects.filter(text__icontains=f'"{number}"').delete()
     models: tuple[Any, ...] = (Command, CommandBatch)
-    for model in models:
-        for row in model.objects.filter(payload__icontains=number).iterator(200):
-            model.objects.filter(pk=row.pk).update(payload=_without(row.payload, number))
+    for spelt in _spelt_in_json(number):
+        Message.objects.filter(text__icontains=spelt).delete()
+        for model in models:
+            for row in model.objects.filter(payload__icontains=spelt).iterator(200):
+                model.objects.filter(pk=row.pk).update(payload=_without(row.payload, number))
+
+
+def _spelt_in_json(number: str) -> set[str]:
+    """As most stations write it, and with the escapes that others and SQLite's JSON have."""
+    return {json.dumps(number, ensure_ascii=only_ascii) for only_ascii in (False, True)}
 
 
 def _without(value: Any, number: str) -> Any:

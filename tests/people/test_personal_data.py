@@ -170,6 +170,18 @@ def test_sessions_keep_their_energy_and_their_readings(hanna):
     assert {command.payload["idTag"] for command in Command.objects.all()} == {"erased"}
 
 
+@pytest.mark.parametrize("spelt", ['TÜR\\"1', 'T\\u00dcR\\"1'])
+def test_a_number_is_found_however_json_spells_it(connector, spelt):
+    card = IdTag.objects.create(id_tag='TÜR"1', holder=NAME)
+    station = connector.charge_point
+    text = f'[2,"1","Authorize",{{"idTag":"{spelt}"}}]'
+    Message.objects.create(charge_point=station, direction="in", kind=2, at=AT, action="Authorize", text=text)
+    Command.objects.create(charge_point=station, action="ReserveNow", payload={"idTag": card.id_tag})
+    personal_data.erase(Subject.of_tag(card), by=person("administrator"))
+    assert not Message.objects.exists()
+    assert Command.objects.get().payload == {"idTag": "erased"}
+
+
 def test_it_is_on_record_without_the_name(hanna):
     administrator = person("administrator")
     personal_data.erase(Subject.of_user(hanna), by=administrator)
