@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -114,7 +115,8 @@ class Fetch(ToOneCharger):
             self.parts = {"sheet": "screens/commands/_sent.html"}
             return self.render_to_response(self.get_context_data(command=command))
         came_from = way_back(self.request) or f"{reverse('screens:charger', args=[self.station.pk])}?tab=firmware"
-        return redirect(f"{reverse('screens:command', args=[command.pk])}?next={came_from}")
+        query = urlencode({"next": came_from})
+        return redirect(f"{reverse('screens:command', args=[command.pk])}?{query}")
 
     def show(self, form: FetchForm, sending: SendingForm, status: int = 200) -> HttpResponse:
         context = self.get_context_data(form=form, sending=sending, can_wait=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 from django.core.files.base import ContentFile
@@ -53,7 +54,8 @@ def test_a_charger_is_asked_for_a_file(operator, station, what, action, kind):
     wanted = entries(what=what, start="2026-11-20T00:00")
     response = operator.post(f"/chargers/{station.pk}/fetch/", wanted)
     command, transfer = Command.objects.get(), Transfer.objects.get()
-    assert response.headers["Location"].startswith(f"/commands/{command.pk}/?next=")
+    way_back = f"/chargers/{station.pk}/?tab=firmware"
+    assert response.headers["Location"] == f"/commands/{command.pk}/?{urlencode({'next': way_back})}"
     assert (command.action, transfer.kind, transfer.command) == (action, kind, command)
     assert "2026-11-20T00:00:00" in str(command.payload)
     assert (
