@@ -11,6 +11,8 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from ocpp_gateway.limits import source_of
+
 from .authentication import key_of
 
 WINDOW_S = 60
@@ -43,7 +45,7 @@ def who(request: Request | HttpRequest) -> str:
     if request.user is not None and request.user.is_authenticated:
         return f"user-{request.user.pk}"
     # uvicorn has put a trusted proxy's word there already; a header of the client's own making is never believed
-    return f"address-{request.META.get('REMOTE_ADDR', '')}"
+    return f"address-{source_of(request.META.get('REMOTE_ADDR', ''))}"
 
 
 def _limit(request: Request) -> int:

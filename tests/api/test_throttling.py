@@ -39,6 +39,14 @@ def test_those_who_may_not_are_counted_too(problem):
         problem(client.get(URL), 429)
 
 
+def test_whoever_has_a_network_of_ipv6_is_one_caller(problem):
+    with freeze_time(NOON):
+        for guess in range(2):
+            problem(Client(REMOTE_ADDR=f"2001:db8:0:1::{guess}").get(URL), 401)
+        problem(Client(REMOTE_ADDR="2001:db8:0:1:ffff::1").get(URL), 429)
+        problem(Client(REMOTE_ADDR="2001:db8:0:2::1").get(URL), 401)
+
+
 @pytest.mark.parametrize("headers", [{}, {"authorization": "Token guess"}])
 def test_strangers_are_counted_by_address(problem, headers):
     with freeze_time(NOON):
