@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Generator, Iterator
 from typing import Any, NoReturn
 
@@ -80,7 +81,7 @@ def _line(message: Message, names: dict[int, str], access: Access) -> str:
 def _frame(text: str) -> Any:
     """The frame as JSON; as text where it is none, or was too long to be kept whole."""
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError):
         return text
 
@@ -88,3 +89,9 @@ def _frame(text: str) -> Any:
 def _refuse(constant: str) -> NoReturn:
     """NaN and its like, which Python reads and writes and JSON does not know."""
     raise ValueError(constant)
+
+
+def _finite(number: str) -> float:
+    """Python makes an infinity of 1e400, and would write it as one."""
+    value = float(number)
+    return value if math.isfinite(value) else _refuse(number)

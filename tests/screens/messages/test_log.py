@@ -220,6 +220,7 @@ def test_a_message_is_shown_whole_with_its_other_half(stations, operator, header
         "\u202e[torn",
         "[" * 5000,
         '{"a": NaN}',
+        '{"a": 1e400}',
         '[2,"1","DataTransfer",{"data":"\\ud800"}]',
         "x" * 100_000,
     ],
@@ -232,7 +233,9 @@ def test_whatever_a_station_says_is_shown_as_text(stations, operator, text):
         if not response.streaming:
             assert "<script>alert" not in response.content.decode()
         else:
-            assert [json.loads(line)["message_id"] for line in response.getvalue().splitlines()] == [HOSTILE]
+            assert [
+                json.loads(line, parse_constant=pytest.fail)["message_id"] for line in response.getvalue().splitlines()
+            ] == [HOSTILE]
 
 
 def test_a_charger_that_is_gone_leaves_its_messages(stations, operator):
