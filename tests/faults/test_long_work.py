@@ -71,7 +71,7 @@ async def test_f34_import_killed(campaign: NewCampaign) -> None:
             with psycopg.connect(run.database_url) as somebody:
                 number = f"IMPORT{random.randrange(rows // 20, rows):08d}"
                 somebody.execute(SAME_NUMBER, [number])
-                blocked = await run.until(lambda pid=somebody.info.backend_pid: _is_blocked_by(run, pid), 240)
+                blocked = await run.until(lambda pid=somebody.info.backend_pid: _is_blocked_by(run, pid), 600)
                 run.promise(f"kill {kill + 1} is in the midst of it", f"before {number}", blocked is not None)
                 beating.cancel()
                 slowest_s = max(slowest_s, pulse.p99_s())

@@ -12,7 +12,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db import connections
+from django.db import connection, connections
 from django.http import QueryDict
 from django.test import AsyncRequestFactory, Client, RequestFactory
 
@@ -23,7 +23,7 @@ from jobs.runner import Runner
 from people.access import access_of
 from screens import exports
 from screens.exports import exports_with, respond_with_transactions
-from screens.tables import Format
+from screens.tables import Format, Table, respond_with_table
 from stations.models import ChargePoint, Connector, Site
 from tests.admin_cast import make_transaction
 from tests.people import browser_of, holder, person, person_at
@@ -280,3 +280,18 @@ def test_from_the_button_to_the_file():
     assert job.expires_at - job.ended_at == timedelta(days=1)
     answer = client.get(f"/jobs/{job.pk}/file/")
     assert len(records(b"".join(answer.streaming_content))) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rows_come_as_they_are_found_and_keep_no_charger_waiting():
+    """On PostgreSQL that takes a transaction, which on SQLite would be the only one that may write."""
+    inside = []
+
+    def rows():
+        inside.append(connection.in_atomic_block)
+        yield ("a",)
+
+    response = respond_with_table(RequestFactory().get("/"), Table("t", ["x"], rows()), Format.CSV, "t")
+    assert response.getvalue().decode().split() == ["x", "a"]
+    assert inside == [connection.vendor == "postgresql"]
+    assert not connection.in_atomic_block
