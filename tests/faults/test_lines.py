@@ -320,5 +320,5 @@ async def test_f19_a_slow_line_that_loses_a_good_part(campaign: NewCampaign) -> 
         run.zero("stations shown offline meanwhile", wrong, len(names))
         run.zero("lines lost meanwhile", stations.counts["lost sockets"])
         line.weather = Weather()  # three seconds a message are less than they have to say: let them catch up
-        await stations.settle()  # as long as there is a line
+        await stations.settle(short_or_long(60, 600))  # as long as there is a line
         run.tell(f"{seconds} s at 3 s a round trip, {line.resent:,} segments sent again")
