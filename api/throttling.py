@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from ocpp_gateway.limits import source_of
+from plugcontrol.limits import source_of
 
 from .authentication import key_of
 

@@ -17,10 +17,9 @@ from urllib.parse import unquote_to_bytes
 from django.conf import settings
 
 from certificates.identities import Verdict
+from plugcontrol.limits import FailureLimit, source_of
 from stations.credentials import LastGoodPasswords, matches_key, matches_password
 from stations.models import ChargePoint, ConnectionAttempt, CredentialKind, SecurityProfile
-
-from .limits import FailureLimit, source_of
 
 SUBPROTOCOL = "ocpp1.6"
 MAX_IDENTITY_LENGTH = 255

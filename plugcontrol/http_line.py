@@ -17,9 +17,8 @@ from django.conf import settings
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from websockets.http11 import MAX_LINE_LENGTH, MAX_NUM_HEADERS
 
-from ocpp_gateway.limits import source_of
-
 from .client_certificates import Proxies
+from .limits import source_of
 
 log = structlog.get_logger(__name__)
 

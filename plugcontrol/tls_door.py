@@ -18,7 +18,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from ocpp_gateway.limits import FailureLimit
 from ocpp_gateway.registry import Gateway
 from ocpp_gateway.writer import Job
 from stations import services
@@ -27,6 +26,7 @@ from stations.models import ConnectionAttempt
 from . import tls
 from .client_certificates import of_line, with_certificate
 from .http_line import callers
+from .limits import FailureLimit
 
 log = structlog.get_logger(__name__)
 
