@@ -9,7 +9,7 @@ from .models import ChargePoint
 def station(charge_point_id: int, action: str) -> ChargePoint:
     """The row, locked with those of all whom messages of this action name; the same instance throughout a batch.
 
-    What one message changes of it, with `write_batch.change`, the next one finds. Raises ChargePoint.DoesNotExist.
+    What one message changes of it, with `write_batch.assign`, the next one finds. Raises ChargePoint.DoesNotExist.
     """
     with write_batch.joined_batch() as batch:
         rows = batch.read_once(f"stations.locked for {action}", action, charge_point_id, _lock)
