@@ -1,9 +1,10 @@
-"""Sliding-window counters for failed handshakes. They count failures only: a known station that logs in is free."""
+"""Sliding-window counters of handshakes and tokens that failed. They count failures only: who logs in is free."""
 
 from __future__ import annotations
 
 import functools
 import ipaddress
+import threading
 import time
 from collections import deque
 
@@ -31,12 +32,14 @@ class FailureLimit:
     def __init__(self, most: int) -> None:
         self._most = most
         self._failures: dict[str, deque[float]] = {}
+        self._counting = threading.Lock()  # FTP has a thread for itself
 
     def count(self, key: str) -> None:
-        if len(self._failures) >= _MAX_KEYS:
-            self._forget_old()
-        failures = self._failures.setdefault(key, deque(maxlen=self._most))
-        failures.append(time.monotonic())
+        with self._counting:
+            if len(self._failures) >= _MAX_KEYS:
+                self._forget_old()
+            failures = self._failures.setdefault(key, deque(maxlen=self._most))
+            failures.append(time.monotonic())
 
     def is_reached(self, key: str) -> bool:
         failures = self._failures.get(key)

@@ -7,19 +7,18 @@ from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
-from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from plugcontrol.asgi import application
+from plugcontrol.limits import FailureLimit
 from stations.models import ChargePoint
 from transfers import guessing, tokens
 from transfers.models import FileKind, FirmwareFile, Transfer
@@ -28,15 +27,12 @@ from ..conftest import make_station
 
 IMAGE = bytes(range(256)) * 4096
 TOMORROW = timedelta(days=1)
-#: Somewhere in a minute.
-MINUTE = 1_795_000_010.0
 
 
 @pytest.fixture(autouse=True)
 def _a_fresh_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody has guessed yet, and the minute in which guesses are counted does not end in the middle of a test."""
-    cache.clear()
-    monkeypatch.setattr(guessing, "time", SimpleNamespace(time=lambda: MINUTE))
+    """Nobody has guessed yet."""
+    monkeypatch.setattr(guessing, "_wrong", FailureLimit(30))
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.utils import timezone
 
+from plugcontrol.limits import FailureLimit
 from stations.models import ChargePoint
 from transfers import ftp_files, guessing, receiving, tokens
 from transfers.management.commands import serve_ftp
@@ -280,7 +281,7 @@ def test_wrong_logins(ftp: Ftp, charger: ChargePoint, monkeypatch: pytest.Monkey
 def test_who_guesses_is_not_heard_for_a_while(
     ftp: Ftp, upload: tuple[Transfer, Login], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guessing, "WRONG_PER_MINUTE", 2)
+    monkeypatch.setattr(guessing, "_wrong", FailureLimit(2))
     for _ in range(2):
         with pytest.raises(ftplib.error_perm, match="Authentication failed"):
             ftp(("f123", "0" * 32))

@@ -19,6 +19,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from plugcontrol.asgi import application
+from plugcontrol.limits import FailureLimit
 from stations.models import ChargePoint
 from transfers import exchange, guessing, http, receiving, tokens
 from transfers.models import FirmwareFile, StationFile, Transfer
@@ -195,13 +196,25 @@ async def test_wrong_and_unknown_tokens_get_one_answer(charger: ChargePoint) -> 
 
 
 async def test_who_guesses_is_not_heard_for_a_while(charger: ChargePoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guessing, "WRONG_PER_MINUTE", 3)
+    monkeypatch.setattr(guessing, "_wrong", FailureLimit(3))
     _transfer, path = await in_database(open_upload, charger)
     statuses = [(await get(f"/transfers/{number:032x}/"))[0] for number in range(5)]
 
     assert statuses == [404, 404, 404, 429, 429]
     client = await Client("PUT", path, address="192.168.1.99").sends(b"x")
     assert (await client.hears())[0] == 200
+
+
+async def test_a_network_of_ipv6_is_one_that_guesses(charger: ChargePoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guessing, "_wrong", FailureLimit(3))
+    _transfer, path = await in_database(open_upload, charger)
+    for number in range(3):
+        client = await Client("GET", f"/transfers/{number:032x}/", address=f"2001:db8::{number + 1}").sends()
+        assert (await client.hears())[0] == 404
+
+    for address, status in (("2001:db8::ffff", 429), ("2001:db8:0:1::1", 200)):
+        client = await Client("PUT", path, address=address).sends(b"x")
+        assert (await client.hears())[0] == status
 
 
 async def test_the_same_file_again_is_welcome_and_another_is_not(charger: ChargePoint) -> None:
