@@ -27,7 +27,7 @@ from stations.models import ChargePoint, SecurityProfile
 from stations.write_batch import CONNECT, Names
 
 from . import dispatch, frames, journal
-from .conversation import Conversation, fingerprint
+from .conversation import Conversation, Fingerprint, fingerprint
 from .delivery import CommandDelivery
 from .dispatch import ReadableCall, Reply
 from .errors import OcppError
@@ -163,8 +163,8 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
         self._delivery = CommandDelivery(
             self.gateway.writer, self.gateway.spawn, station, self.connection, self.conversation, self._send
         )
-        self._frames: deque[tuple[frames.Call, str, datetime]] = deque()
-        self._in_line: set[tuple[object, int]] = set()
+        self._frames: deque[tuple[frames.Call, Fingerprint, str, datetime]] = deque()
+        self._in_line: set[Fingerprint] = set()
         self._room = asyncio.Event()
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -240,7 +240,7 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
         while len(self._frames) >= MAX_WAITING_FRAMES and not self._is_closed:
             self._room.clear()
             await self._room.wait()
-        self._frames.append((frame, text, received_at))
+        self._frames.append((frame, known_by, text, received_at))
         self._in_line.add(known_by)
         if self._quiet.is_set():
             self._quiet.clear()
@@ -250,10 +250,10 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
         """Answer what is in line, in order of arrival; ends when the line is empty."""
         try:
             while self._frames:
-                frame, text, received_at = self._frames[0]
-                answer = await self._answer(frame, text, received_at)
+                frame, known_by, text, received_at = self._frames[0]
+                answer = await self._answer(frame, known_by, text, received_at)
                 self._frames.popleft()
-                self._in_line.discard(fingerprint(frame))
+                self._in_line.discard(known_by)
                 self._room.set()
                 await self._send(answer)
         except DatabaseAway:
@@ -265,8 +265,8 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
             self._room.set()
             self._quiet.set()
 
-    async def _answer(self, frame: frames.Call, text: str, received_at: datetime) -> str:
-        earlier = self.conversation.earlier_answer(frame)
+    async def _answer(self, frame: frames.Call, known_by: Fingerprint, text: str, received_at: datetime) -> str:
+        earlier = self.conversation.earlier_answer(known_by)
         if earlier is not None:
             return earlier
         try:
@@ -275,7 +275,7 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
         except OcppError as error:
             return self._refuse_call(frame, text, error, received_at)
         reply = await self._handle(call)
-        self.conversation.remember(frame, reply.text)
+        self.conversation.remember(known_by, reply.text)
         if self.conversation.asked_for(frame.action):
             self._post(call.show_effect)
         if isinstance(reply.response, BootNotificationResponse):

@@ -16,6 +16,9 @@ TRANSACTION_ACTIONS = frozenset({"StartTransaction", "StopTransaction", "MeterVa
 TRIGGER_WINDOW_S = 60.0
 _REMEMBERED_ANSWERS = 16
 
+#: What makes a CALL the same one on a socket: its id and what it says, since some stations reuse ids.
+Fingerprint = tuple[str, int]
+
 
 class Conversation:
     """State of one socket; message ids mean nothing beyond it (OCPP-J 1.6 §4.1.4)."""
@@ -25,7 +28,7 @@ class Conversation:
         self.was_accepted = was_accepted
         self.has_booted = False
         self._triggered: dict[str, float] = {}
-        self._answers: OrderedDict[tuple[object, int], str] = OrderedDict()
+        self._answers: OrderedDict[Fingerprint, str] = OrderedDict()
 
     def allow(self, action: str) -> None:
         """We asked the station for `action`: it may answer that even while it is Pending (§4.2)."""
@@ -45,16 +48,15 @@ class Conversation:
             return
         raise SecurityError(f"{action} before this charge point was accepted")
 
-    def earlier_answer(self, call: Call) -> str | None:
+    def earlier_answer(self, known_by: Fingerprint) -> str | None:
         """What we answered to the very same CALL on this socket."""
-        return self._answers.get(fingerprint(call))
+        return self._answers.get(known_by)
 
-    def remember(self, call: Call, answer: str) -> None:
-        self._answers[fingerprint(call)] = answer
+    def remember(self, known_by: Fingerprint, answer: str) -> None:
+        self._answers[known_by] = answer
         if len(self._answers) > _REMEMBERED_ANSWERS:
             self._answers.popitem(last=False)
 
 
-def fingerprint(call: Call) -> tuple[object, int]:
-    """What makes a CALL the same one on a socket: its id and what it says, since some stations reuse ids."""
-    return call.unique_id, hash((call.action, bytes(call.payload)))
+def fingerprint(call: Call) -> Fingerprint:
+    return call.unique_id, hash((call.action, call.payload))
