@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -80,11 +81,19 @@ def mask_text(text: str) -> str:
     if not (_may_hold_address(text) or ('"key"' in text and _SECRET_NAME.search(text))):
         return text
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_float=_finite)
     except (ValueError, RecursionError):
         return _mask_addresses(_SECRET_KEY_VALUE.sub(rf"\1{MASK}", text).replace(r"\/", "/"))
     hidden = masked(value)
     return text if hidden == value else json.dumps(hidden, ensure_ascii=False, separators=(",", ":"))
+
+
+def _finite(text: str) -> float:
+    """ValueError for what Python would read as infinite and write as a word that JSON does not know."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
 
 
 def _may_hold_address(text: str) -> bool:

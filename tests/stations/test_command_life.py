@@ -279,6 +279,11 @@ def test_torn_text_is_masked_too() -> None:
     )
 
 
+def test_a_number_too_large_for_python_stays_as_it_was_sent() -> None:
+    text = '[2,"1","X",{"key":"AuthorizationKey","value":"ab","a":1e400}]'
+    assert mask_text(text) == text.replace('"ab"', '"***"')
+
+
 def test_hostile_text_is_masked_in_no_time() -> None:
     mask_text('{"key":"token' * 20_000 + "://?" + "token" * 50_000)
 
