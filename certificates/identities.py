@@ -51,8 +51,8 @@ def verdict(charge_point: ChargePoint, certificate_der: bytes, *, at: datetime) 
     if at > certificate.not_valid_after_utc:
         return Verdict(Reason.BAD_CERTIFICATE, _("It expired on %s.") % f"{certificate.not_valid_after_utc:%Y-%m-%d}")
     if at < certificate.not_valid_before_utc:
-        begins = f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
-        return Verdict(Reason.BAD_CERTIFICATE, _("It is not valid before %s.") % begins)
+        begin = certificates.begin_of(certificate)
+        return Verdict(Reason.BAD_CERTIFICATE, _("It is not valid before %s.") % begin)
     if known is not None and known.is_ours:
         return Verdict()
     between = [] if known is None else certificates.read_chain(known.chain)[1:]

@@ -206,6 +206,8 @@ def _check_signed(chain: list[x509.Certificate], asked: x509.CertificateSigningR
         raise ValidationError(_("Its first certificate is not meant for TLS clients, so the charger would be refused."))
     if own.not_valid_after_utc <= now:
         raise ValidationError(_("It has expired."))
+    if own.not_valid_before_utc > now:  # a charger with it would be refused until then
+        raise ValidationError(_("It is not valid before %s.") % certificates.begin_of(own))
     if ca is None:
         raise ValidationError(authority.problem())
     if not certificates.leads_to(own, ca.chain, between=chain[1:], at=now):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from cryptography import x509
@@ -147,11 +148,14 @@ def is_ca(certificate: x509.Certificate) -> bool:
 
 def is_for_clients(certificate: x509.Certificate) -> bool:
     """Whether one may log in with it, as OpenSSL judges: one that names no uses is for all of them."""
-    try:
-        uses = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
-    except x509.ExtensionNotFound:
-        return True
-    return ExtendedKeyUsageOID.CLIENT_AUTH in uses.value
+    may = certificate.extensions
+    with suppress(x509.ExtensionNotFound):
+        if ExtendedKeyUsageOID.CLIENT_AUTH not in may.get_extension_for_class(x509.ExtendedKeyUsage).value:
+            return False
+    with suppress(x509.ExtensionNotFound):
+        of_key = may.get_extension_for_class(x509.KeyUsage).value
+        return of_key.digital_signature or of_key.key_agreement
+    return True
 
 
 def is_self_signed(certificate: x509.Certificate) -> bool:
@@ -165,6 +169,11 @@ def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> boo
     except (*UNREADABLE, InvalidSignature):
         return False
     return True
+
+
+def begin_of(certificate: x509.Certificate) -> str:
+    """The minute from which it is valid, for people."""
+    return f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
 
 
 def is_valid_at(certificate: x509.Certificate, at: datetime) -> bool:

@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 from django.utils import timezone
 
+from certificates.x509 import key_usage
+
 PEM, PKCS8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
 
 
@@ -51,12 +53,12 @@ class CA:
         self.certificate = _certificate(subject, above, self.key.public_key(), signer.key, days, ca=True, serial=serial)
 
     def sign(self, common_name: str, operator: str | None = "plugcontrol", *, key: Any = None, days: float = 365,
-             begins: float = -1, ca: bool = False, uses: Sequence[x509.ObjectIdentifier] = ()
-             ) -> x509.Certificate:  # fmt: skip
+             begins: float = -1, ca: bool = False, uses: Sequence[x509.ObjectIdentifier] = (),
+             key_uses: Sequence[str] = ()) -> x509.Certificate:  # fmt: skip
         """A certificate whose validity begins and ends so many days from now; without `uses` it names none."""
         public = (key or ec_key()).public_key()
         subject, issuer = name(common_name, operator), self.certificate.subject
-        return _certificate(subject, issuer, public, self.key, days, begins=begins, ca=ca, uses=uses)
+        return _certificate(subject, issuer, public, self.key, days, begins=begins, ca=ca, uses=uses, key_uses=key_uses)
 
     def sign_request(self, pem: str) -> x509.Certificate:
         asked = x509.load_pem_x509_csr(pem.encode())
@@ -74,7 +76,7 @@ class CA:
 
 
 def _certificate(
-    subject, issuer, public_key, key, days, *, begins: float = -1, ca: bool = False, serial=0, uses=()
+    subject, issuer, public_key, key, days, *, begins: float = -1, ca: bool = False, serial=0, uses=(), key_uses=()
 ) -> x509.Certificate:
     now = timezone.now()
     builder = (
@@ -89,6 +91,8 @@ def _certificate(
     )
     if uses:
         builder = builder.add_extension(x509.ExtendedKeyUsage(uses), critical=False)
+    if key_uses:
+        builder = builder.add_extension(key_usage(**dict.fromkeys(key_uses, True)), critical=True)
     return builder.sign(key, hashes.SHA256())
 
 

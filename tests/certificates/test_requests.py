@@ -251,7 +251,9 @@ UNFIT = {
     "another key": lambda ca, pem: ca.sign("CP1"),
     "of a CA": lambda ca, pem: ca.sign("CP1", key=KEY, ca=True),
     "not meant for TLS clients": lambda ca, pem: ca.sign("CP1", key=KEY, uses=[ExtendedKeyUsageOID.SERVER_AUTH]),
+    "meant for TLS clients": lambda ca, pem: ca.sign("CP1", key=KEY, key_uses=["key_cert_sign"]),
     "expired": lambda ca, pem: ca.sign("CP1", key=KEY, days=-0.5),
+    "not valid before": lambda ca, pem: ca.sign("CP1", key=KEY, begins=1),
     "would be refused": lambda ca, pem: pki.CA().sign_request(pem),
 }
 KEY = pki.ec_key()
