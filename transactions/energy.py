@@ -102,6 +102,9 @@ def read_wh(transaction: Transaction) -> int | None:
 def superseded_end(transaction: Transaction, next_meter_start_wh: int) -> tuple[int, int]:
     """meterStop and energy of a transaction whose stop never came: no more than what is certain."""
     known = [wh for wh in (next_meter_start_wh, transaction.register_wh) if wh >= transaction.meter_start_wh]
+    if next_meter_start_wh == transaction.meter_start_wh:
+        # both begin alike, at 0 mostly: a register of each session, which says nothing about the end of the last
+        known.remove(next_meter_start_wh)
     if not known or Flag.METER_RESET in transaction.flags:
         return max(transaction.register_wh, transaction.meter_start_wh), transaction.energy_wh
     return min(known), min(min(known) - transaction.meter_start_wh, LARGEST_ENERGY_WH)

@@ -130,6 +130,18 @@ class TestSupersede:
         station.starts(timestamp=minute(30), meter_start_wh=next_start)
         assert (stored(first).meter_stop_wh, stored(first).energy_wh, energy_of_days()) == (meter_stop, energy, energy)
 
+    def test_the_next_register_from_0_takes_nothing_from_one_from_0(self, station, tag):
+        first, _ = station.starts(meter_start_wh=0)
+        station.meters(reading(minute(10), 6000), reading(minute(20), 12_000), transaction=first)
+        station.starts(timestamp=minute(30), meter_start_wh=0)
+        row = stored(first)
+        assert (row.ended_by, row.meter_stop_wh, row.energy_wh, energy_of_days()) == (
+            "superseded",
+            12_000,
+            12_000,
+            12_000,
+        )
+
     def test_an_old_replay_does_not_close_the_newer_session(self, station, tag):  # L17
         newer, _ = station.starts(timestamp=minute(60), meter_start_wh=5000)
         older, _ = station.starts(timestamp=NOON, meter_start_wh=1000)
