@@ -107,4 +107,5 @@ def superseded_end(transaction: Transaction, next_meter_start_wh: int) -> tuple[
         known.remove(next_meter_start_wh)
     if not known or Flag.METER_RESET in transaction.flags:
         return max(transaction.register_wh, transaction.meter_start_wh), transaction.energy_wh
-    return min(known), min(min(known) - transaction.meter_start_wh, LARGEST_ENERGY_WH)
+    # where there are two registers, a difference may be one between them
+    return min(known), min(min(known) - transaction.meter_start_wh, transaction.energy_wh)

@@ -142,6 +142,20 @@ class TestSupersede:
             12_000,
         )
 
+    @pytest.mark.parametrize(
+        ("meter_start", "registers", "next_start"),
+        [
+            (0, (7_000_000, 7_000_200), 7_000_300),  # meterStart 0 beside a lifetime register
+            (7_000_000, (0, 200), 7_090_000),  # a register of the session; what flowed later is another's
+        ],
+    )
+    def test_it_gets_no_more_than_its_readings_say(self, station, tag, meter_start, registers, next_start):
+        first, _ = station.starts(meter_start_wh=meter_start)
+        for number, register in enumerate(registers, start=1):
+            station.meters(reading(minute(number), register), transaction=first)
+        station.starts(timestamp=minute(30), meter_start_wh=next_start)
+        assert stored(first).energy_wh == energy_of_days() == 200
+
     def test_an_old_replay_does_not_close_the_newer_session(self, station, tag):  # L17
         newer, _ = station.starts(timestamp=minute(60), meter_start_wh=5000)
         older, _ = station.starts(timestamp=NOON, meter_start_wh=1000)
