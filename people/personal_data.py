@@ -27,6 +27,7 @@ from stations import changes
 from stations.models import Command, CommandBatch, Message
 from transactions import monthly_sums
 from transactions.models import EndedBy, IdTag, MeterValue, OrphanedStop, Reservation, Transaction, UnknownIdTag
+from transactions.samples import samples_of
 from transfers.models import Campaign
 
 from . import administration, audit, second_factor
@@ -145,8 +146,13 @@ def _session(session: Transaction) -> dict[str, Any]:
         "stopped": _moment(session.stopped_at),
         "energy_wh": session.energy_wh,
         "stop_reason": session.stop_reason,
-        "readings": [{"at": _moment(row.timestamp), "samples": row.samples} for row in readings.iterator(500)],
+        "readings": [_reading(row) for row in readings.iterator(500)],
     }
+
+
+def _reading(row: MeterValue) -> dict[str, Any]:
+    """With what its columns hold: that is nearly everything."""
+    return {"at": _moment(row.timestamp), "samples": [sample.raw() for sample in samples_of(row)]}
 
 
 def _change(entry: LogEntry) -> dict[str, Any]:

@@ -113,6 +113,18 @@ def test_everything_about_the_person_is_in_the_file_and_nothing_of_others(hanna)
     assert "Otto" not in json.dumps(data)
 
 
+def test_readings_are_in_the_file_as_the_charger_sent_them(hanna):
+    row = MeterValue.objects.order_by("pk")[0]
+    MeterValue.objects.filter(pk=row.pk).update(energy_wh=1_004_200, soc_percent="81.5", context="Transaction.End")
+    (reading,) = exported(Subject.of_user(hanna))["sessions"][0]["readings"]
+    said = {(sample.get("measurand"), sample["value"], sample.get("context")) for sample in reading["samples"]}
+    assert said == {
+        ("Energy.Active.Import.Register", "1004200", "Transaction.End"),
+        ("SoC", "81.5", "Transaction.End"),
+        (None, "1", None),
+    }
+
+
 def test_a_card_without_an_account_is_a_person_too(hanna):
     tag = IdTag.objects.get(id_tag=OTHER)
     data = exported(Subject.of_tag(tag))
