@@ -53,6 +53,7 @@ def close_by_hand(
         }
         # of a second correction: what the first one found, or the same entry would count twice
         energy_wh = energy.delivered_wh(transaction, meter_stop_wh, energy.read_wh(transaction))
+        energy.take_back_end(batch, transaction)
         transaction.stopped_at = stopped_at
         transaction.meter_stop_wh = transaction.register_wh if meter_stop_wh is None else meter_stop_wh
         transaction.ended_by = EndedBy.OPERATOR

@@ -9,7 +9,7 @@ from stations.write_batch import WriteBatch
 
 from . import monthly_sums
 from .clock import local_day
-from .models import DailyEnergy, Flag, Transaction
+from .models import DailyEnergy, EndedBy, Flag, Transaction
 
 #: More than any charger delivers. A larger step is another register, not energy.
 LARGEST_POWER_W = 4_000_000
@@ -97,6 +97,13 @@ def delivered_wh(transaction: Transaction, meter_stop_wh: int | None, readings_w
 def read_wh(transaction: Transaction) -> int | None:
     """What the readings said before a person gave the session its end; None if nobody did."""
     return transaction.corrections.values_list("energy_wh_before", flat=True).first()
+
+
+def take_back_end(batch: WriteBatch, transaction: Transaction) -> None:
+    """Take what a person's end has added to the readings from its day again, before another end replaces it."""
+    readings_wh = read_wh(transaction) if transaction.ended_by == EndedBy.OPERATOR else None
+    if readings_wh is not None and transaction.stopped_at is not None:
+        count(batch, transaction, readings_wh - transaction.energy_wh, transaction.stopped_at)
 
 
 def superseded_end(transaction: Transaction, next_meter_start_wh: int) -> tuple[int, int]:

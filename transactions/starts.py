@@ -119,4 +119,5 @@ def _supersede(ledger: Ledger, running: list[Transaction], new: Transaction) -> 
         left_open.ended_by = EndedBy.SUPERSEDED
         left_open.flag(Flag.STOP_MISSING)
         ledger.batch.change(left_open, "stopped_at", "stop_received_at", "meter_stop_wh", "ended_by", "flags")
-        energy.count(ledger.batch, left_open, energy_wh - left_open.energy_wh, started_at)
+        # where that is less than was counted: on the day on which it was
+        energy.count(ledger.batch, left_open, energy_wh - left_open.energy_wh, left_open.register_at)

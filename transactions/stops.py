@@ -156,6 +156,7 @@ def _close(ledger: Ledger, transaction: Transaction, stop: _Stop) -> None:
     for flag in _remarks(transaction, stop):
         transaction.flag(flag)
     energy_wh = energy.delivered_wh(transaction, stop.meter_stop_wh, readings_wh)
+    energy.take_back_end(ledger.batch, transaction)
     if stop.meter_stop_wh is not None:
         transaction.meter_stop_wh = stop.meter_stop_wh
     elif transaction.meter_stop_wh is None:

@@ -137,6 +137,30 @@ def test_energy_is_counted_on_the_day_of_the_end(station, running, anna):
     assert list(DailyEnergy.objects.order_by("day").values_list("energy_wh", flat=True)) == [3000, 1000]
 
 
+def days() -> dict[str, int]:
+    return {str(day): wh for day, wh in DailyEnergy.objects.order_by("day").values_list("day", "energy_wh") if wh}
+
+
+def test_an_end_corrected_again_moves_its_energy_to_the_new_day(running, anna):
+    close(running, anna, stopped_at=minute(31 * 24 * 60), meter_stop_wh=9000)  # of the wrong month
+    close(running, anna, stopped_at=minute(24 * 60), meter_stop_wh=5000)
+    assert days() == {"2026-03-10": 3000, "2026-03-11": 1000}
+    close(running, anna, stopped_at=minute(60), meter_stop_wh=None)
+    assert (days(), stored(running).energy_wh) == ({"2026-03-10": 3000}, 3000)
+
+
+@pytest.mark.parametrize(("meter_stop_wh", "energy_wh"), [(8000, 7000), (None, 4000)])
+def test_the_charger_s_own_stop_brings_the_energy_to_its_day(station, running, anna, meter_stop_wh, energy_wh):
+    close(running, anna, stopped_at=minute(24 * 60))
+    station.stops(running, meter_stop_wh=meter_stop_wh, timestamp=minute(70))
+    assert (days(), stored(running).energy_wh) == ({"2026-03-10": energy_wh}, energy_wh)
+
+
+def test_energy_that_the_next_start_takes_back_is_taken_from_the_day_it_was_counted_on(station, running):
+    station.starts(timestamp=minute(24 * 60), meter_start_wh=3500)
+    assert (days(), stored(running).energy_wh) == ({"2026-03-10": 2500}, 2500)
+
+
 def test_a_stop_is_attached_and_taken_back(station, running):
     station.stops(999)
     stop = OrphanedStop.objects.get()

@@ -174,6 +174,20 @@ def test_closing_by_hand_makes_it_stale(year, django_user_model):
     assert date(2026, 4, 1) in stale_months()
 
 
+def test_an_end_moved_to_another_month_makes_both_stale(year, django_user_model):
+    root, running = django_user_model.objects.create_user("root"), Transaction.objects.running().get()
+
+    def close(month):
+        services.close_by_hand(
+            running.pk, stopped_at=datetime(2026, month, 20, tzinfo=UTC), meter_stop_wh=2000, reason="-", by=root
+        )
+
+    close(6)
+    sum_up()
+    close(5)
+    assert stale_months() == {date(2026, 4, 1), date(2026, 5, 1), date(2026, 6, 1)}
+
+
 def test_the_next_session_of_a_connector_makes_the_one_left_open_stale(year):
     sum_up()
     session(year, "C", timezone.now() - timedelta(minutes=10), hours=0.1)
