@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Coalesce
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
+
+#: Where rows stand whose column of moments is empty: a cursor compares, and nothing compares with NULL.
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+#: The name of such a column as it is ordered by.
+_FILLED = "filled_for_order"
 
 
 class CursorPages(CursorPagination):
@@ -21,9 +28,13 @@ class CursorPages(CursorPagination):
 
     def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> tuple[str, ...]:
         first, *_others = super().get_ordering(request, queryset, view)
-        return first, "-pk" if first.startswith("-") else "pk"
+        minus, column = "-" if first.startswith("-") else "", first.removeprefix("-")
+        return f"{minus}{_FILLED if _may_be_empty(queryset, column) else column}", f"{minus}pk"
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
+        column = super().get_ordering(request, queryset, view)[0].removeprefix("-")
+        if _may_be_empty(queryset, column):
+            queryset = queryset.annotate(**{_FILLED: Coalesce(column, Value(_NEVER))})
         try:
             return super().paginate_queryset(queryset, request, view)
         except (ValidationError, ValueError, OverflowError):  # a position that is no value of its column
@@ -34,3 +45,7 @@ class CursorPages(CursorPagination):
         if cursor is not None and "\0" in str(cursor.position):
             raise NotFound(self.invalid_cursor_message)
         return cursor
+
+
+def _may_be_empty(queryset: QuerySet[Any], column: str) -> bool:
+    return bool(getattr(queryset.model._meta.get_field(column), "null", False))

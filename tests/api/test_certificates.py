@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from certificates.models import RootCertificate, SecurityUpgrade, SigningRequest, StationCertificate
 from stations.models import ChargePoint, Command
 
-from ..certificates.cast import make_all, make_request, make_root
+from ..certificates.cast import make_all, make_certificate, make_request, make_root
 from ..certificates.pki import CA, pem_of, request
 from ..conftest import make_station
 from .conftest import make_key, program
@@ -52,6 +54,21 @@ def test_no_list_asks_for_each_row(reader, station, django_assert_max_num_querie
     for path in ("signing-requests", "root-certificates"):
         with django_assert_max_num_queries(8):
             assert len(reader.get(f"/api/v1/{path}/").json()["results"]) == 5
+
+
+@pytest.mark.parametrize("ordering", ["last_used_at", "-last_used_at"])
+def test_pages_by_last_use_hold_those_never_used_too(reader, station, ordering):
+    used_at = [None, None, None, timezone.now() - timedelta(days=1), timezone.now()]
+    made = [make_certificate(station, number, last_used_at=at).pk for number, at in enumerate(used_at)]
+    seen: list[int] = []
+    url = f"/api/v1/certificates/?page_size=2&ordering={ordering}"
+    while url:
+        answer = reader.get(url)
+        assert answer.status_code == 200, answer.content
+        page = answer.json()
+        seen += [row["id"] for row in page["results"]]
+        url = page["next"]
+    assert seen == (made if ordering == "last_used_at" else made[::-1])
 
 
 def test_an_upgrade_explains_itself(reader, rows):
