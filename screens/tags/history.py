@@ -32,21 +32,27 @@ class Event:
 
 
 def history_of(row: Model, access: Access) -> list[Event]:
-    """The newest changes first; without what the reader may not know: whose account a tag was, its full number."""
+    """The newest changes first; without what the reader may not know: whose account a tag was, its full number.
+
+    Whoever does not see all sites is told that a tag was moved, but neither where from nor where to.
+    """
     about = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(type(row)), object_id=row.pk)
     hidden = {
         *(() if access.everywhere("auth.view_user") else ("user",)),
         *(() if access.somewhere("transactions.change_idtag") else ("id_tag",)),
     }
-    return [_event(entry, type(row), hidden) for entry in about.select_related("actor").order_by("-timestamp")[:MOST]]
+    unnamed = set() if access.everywhere("stations.view_site") else {"site"}
+    newest = about.select_related("actor").order_by("-timestamp")[:MOST]
+    return [_event(entry, type(row), hidden, unnamed) for entry in newest]
 
 
-def _event(entry: LogEntry, model: type[Model], hidden: set[str]) -> Event:
+def _event(entry: LogEntry, model: type[Model], hidden: set[str], unnamed: set[str]) -> Event:
     who = entry.actor.get_username() if entry.actor else ""
     if entry.action == LogEntry.Action.CREATE:
         return Event(entry.timestamp, who, _("Added"), ())
     pairs = sorted((entry.changes or {}).items())
-    lines = [_line(model, name, *map(str, pair)) for name, pair in pairs if name not in hidden and len(pair) == 2]
+    shown = [(name, pair) for name, pair in pairs if name not in hidden and len(pair) == 2]
+    lines = [_line(model, name, *(("", _("changed")) if name in unnamed else map(str, pair))) for name, pair in shown]
     return Event(entry.timestamp, who, _("Changed"), tuple(lines))
 
 

@@ -190,6 +190,13 @@ def test_the_history_names_people_and_values(house, anna, yard):
     assert "Added" in words
 
 
+def test_the_history_names_no_site_to_those_of_another(house, anna, yard):
+    saved(browser("operator"), anna, site=yard.pk)
+    words = words_of(browser_of(person_at("operator", yard)).get(page_of(anna)))
+    assert "Managed at site: – → changed" in words
+    assert "Garage" not in words
+
+
 def test_hostile_words_stay_words(house, anna):
     saved(browser("operator"), anna, holder=HOSTILE, note=HOSTILE)
     assert "<svg/" not in text_of(browser("operator").get(page_of(anna)))
