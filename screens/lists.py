@@ -50,7 +50,8 @@ class ListPage(InParts, ListView):  # type: ignore[type-arg]
             return self.get_rows()
         if self.filterset.is_valid():
             rows: QuerySet[Any] = self.filterset.qs
-            return rows
+            if self.filterset.is_valid():  # some filters find out only while they look
+                return rows
         if self.is_file:
             raise BadRequest("a filter that makes no sense")
         return self.get_rows().none()

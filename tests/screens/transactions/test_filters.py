@@ -182,6 +182,14 @@ def test_a_text_that_means_too_many_tags_is_to_be_longer(sites, operator, monkey
     assert len(found(operator, f"{name}=xmany1" if name == "tag" else "person=xmany+1")) == 1
 
 
+def test_a_text_that_means_too_many_tags_makes_no_empty_file(sites, operator, monkeypatch):
+    monkeypatch.setattr("screens.transactions.filters.MAX_TAGS", 2)
+    for number in range(3):
+        sites.session(tag=IdTag.objects.create(id_tag=f"XMANY{number}", holder=f"Xmany {number}"))
+    assert operator.get("/transactions/export/csv/?person=xmany").status_code == 400
+    assert operator.get("/transactions/export/csv/?person=nobody").status_code == 200
+
+
 def test_groups_and_cards_of_elsewhere_cannot_be_asked_for(sites):
     sites.ben.group = elsewhere = type(sites.group).objects.create(parent_id_tag="OTHER")
     sites.ben.site = sites.south
