@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
@@ -107,4 +107,8 @@ def anchor(rhythm: Rhythm, offset_s: int) -> datetime:
     first = today - timedelta(days=7 + today.weekday() if rhythm == "weekly" else 1)
     days, time_s = divmod(offset_s, DAY_S)
     naive = datetime.combine(first + timedelta(days=days), datetime.min.time()) + timedelta(seconds=time_s)
-    return naive.replace(tzinfo=zone)
+    begins = naive.replace(tzinfo=zone)
+    if begins.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == naive:
+        return begins
+    # the clocks were put forward over this time: it would be another one as soon as it is stored
+    return begins - timedelta(seconds=_CYCLES_S[rhythm])

@@ -9,6 +9,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from charging_profiles.models import ChargingProfile
+from screens.profiles.forms import rows_of
 from tests.people import browser
 
 from .conftest import give, make_profile
@@ -33,6 +34,24 @@ def test_times_of_the_clock_become_a_schedule_that_has_begun(operator, entered):
     assert (local.hour, local.minute) == (7, 0)
     assert profile.starts_at < timezone.now()
     assert profile.created_by.username == "operator"
+
+
+@override_settings(TIME_ZONE="Europe/Berlin")
+@pytest.mark.parametrize(
+    ("rhythm", "row", "now"),
+    [
+        ("daily", ("2:30", "16"), datetime(2026, 3, 30, 10, tzinfo=UTC)),
+        ("weekly", ("2:30", "16", "", "6"), datetime(2026, 4, 2, 10, tzinfo=UTC)),
+    ],
+)
+def test_a_time_that_the_clocks_have_just_skipped_is_kept(operator, entered, monkeypatch, rhythm, row, now):
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    operator.post(ADD, entered([row], rhythm=rhythm, follows_clock="on"))
+    profile = ChargingProfile.objects.get()
+    assert profile.starts_at < now
+    (shown,) = rows_of(profile)
+    assert shown["begins"] == 9000
+    assert shown["day"] == (6 if rhythm == "weekly" else 0)
 
 
 def test_a_week_begins_on_the_day_of_its_first_limit(operator, entered):
