@@ -69,9 +69,13 @@ def set_global_role(person: User, role: str, *, by: User) -> None:
 
 
 @transaction.atomic
-def deactivate(person: User, *, by: User) -> None:
-    """Shut a person out: their pages close, their API keys stop. What they did stays. Raises NotPossible."""
-    check_may_change(by, person)
+def deactivate(person: User, *, by: User | None) -> None:
+    """Shut a person out: their pages close, their API keys stop. What they did stays. Raises NotPossible.
+
+    `by` None is the command line, which may do so to everybody but the last administrator.
+    """
+    if by is not None:
+        check_may_change(by, person)
     _keep_an_administrator(person, by, _("You cannot deactivate yourself."))
     person.is_active = False
     person.save(update_fields=["is_active"])
@@ -84,13 +88,13 @@ def reactivate(person: User, *, by: User) -> None:
     person.save(update_fields=["is_active"])
 
 
-def _keep_an_administrator(person: User, by: User, own: str) -> None:
+def _keep_an_administrator(person: User, by: User | None, own: str) -> None:
     """Raises NotPossible, with `own` for oneself, if `person` is an administrator who must stay one."""
     # two who shut each other out at the same moment wait for each other here
     Group.objects.select_for_update().get(name=Role.ADMINISTRATOR)
     if not _is_administrator(person):
         return
-    if person.pk == by.pk:
+    if by is not None and person.pk == by.pk:
         raise NotPossible(own)
     if not administrators().exclude(pk=person.pk).exists():
         raise NotPossible(_("This is the last administrator."))

@@ -245,8 +245,7 @@ def _without(value: Any, number: str) -> Any:
 
 
 def _erase_account(user: User, by: User | None) -> None:
-    if by is not None:
-        administration.deactivate(user, by=by)  # not oneself, not the last administrator
+    administration.deactivate(user, by=by)  # not oneself, not the last administrator
     LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(User), object_id=user.pk).delete()
     LogEntry.objects.filter(actor=user).update(remote_addr=None, actor_email=None)
     for model in (AccessAttempt, AccessLog):

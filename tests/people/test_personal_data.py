@@ -223,6 +223,14 @@ def test_an_administrator_cannot_erase_themself_nor_a_superuser():
     assert root.is_active
 
 
+def test_the_command_line_leaves_the_last_administrator():
+    root = User.objects.create_superuser("root", password="correct horse battery staple")
+    with pytest.raises(CommandError, match="last administrator"):
+        call_command("personal_data", "erase", "--user", "root", "--yes")
+    root.refresh_from_db()
+    assert root.is_active
+
+
 def body_of(response) -> bytes:
     return b"".join(response.streaming_content)
 
