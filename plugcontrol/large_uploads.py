@@ -6,16 +6,14 @@ asks again, and for the CSRF token too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from channels.db import database_sync_to_async
-from django.conf import settings
 from django.db import DatabaseError
 
 from api.keys import find_key
-from screens.live.viewer import viewer_of
+from screens.live.viewer import session_key_of, viewer_of
 from transfers.firmware_files import largest
 
 #: Fields and boundaries around the image.
@@ -28,14 +26,14 @@ async def allowance(scope: Mapping[str, Any]) -> int | None:
     """The most bytes that this request's body may have, if that is more than others may send; None if not."""
     if scope["method"] != "POST" or scope["path"] not in PATHS:
         return None
-    if not await database_sync_to_async(_may_upload)(dict(scope["headers"])):
+    if not await database_sync_to_async(_may_upload)(scope["headers"]):
         return None
     return largest() + FORM_BYTES
 
 
-def _may_upload(headers: Mapping[bytes, bytes]) -> bool:
+def _may_upload(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     try:
-        return _by_key(headers.get(b"authorization", b"")) or _by_session(headers.get(b"cookie", b""))
+        return _by_key(dict(headers).get(b"authorization", b"")) or _by_session(session_key_of(headers))
     except DatabaseError:
         return False
 
@@ -46,10 +44,6 @@ def _by_key(header: bytes) -> bool:
     return key is not None and key.user.is_active and key.user.has_perm(PERMISSION)
 
 
-def _by_session(header: bytes) -> bool:
-    try:
-        cookie = SimpleCookie(header.decode("latin-1")).get(settings.SESSION_COOKIE_NAME)
-    except CookieError:
-        return False
-    viewer = viewer_of(cookie.value) if cookie else None
+def _by_session(session_key: str) -> bool:
+    viewer = viewer_of(session_key) if session_key else None
     return viewer is not None and viewer.access.everywhere(PERMISSION)

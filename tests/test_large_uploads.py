@@ -47,6 +47,12 @@ async def test_people_who_may_store_one() -> None:
     assert await announced(API, await sync_to_async(key_of)("admin", "administrator"))
 
 
+@pytest.mark.parametrize("odd", ['theme={"dark": true}', "a[b]=c", "plain"])
+async def test_an_odd_cookie_of_another_application_is_in_nobody_s_way(odd: str) -> None:
+    ours = (await sync_to_async(cookie_of)("operator"))["cookie"]
+    assert await announced(PAGE, {"cookie": f"{odd}; {ours}"})
+
+
 @pytest.mark.parametrize("who", ["viewer", "of a site"])
 async def test_people_who_may_not(who: str) -> None:
     assert not await announced(PAGE, await sync_to_async(cookie_of)(who))

@@ -14,13 +14,11 @@ from typing import Annotated, Any
 
 import msgspec
 import structlog
-from django.conf import settings
 from django.db import InterfaceError, OperationalError
-from django.http import parse_cookie
 
 from .browser import Browser
 from .hub import LOGGED_OUT, Hub
-from .viewer import Viewer
+from .viewer import Viewer, session_key_of
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +84,7 @@ async def live(scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, 
 class _Page:
     def __init__(self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Send) -> None:
         self._receive, self._base_send = receive, send
-        self._session_key = _session_key(scope)
+        self._session_key = session_key_of(scope["headers"])
         self._address = str((scope.get("client") or ("",))[0])
         self._closing: asyncio.Task[None] | None = None
         self._bucket = Bucket(time.monotonic())
@@ -152,10 +150,3 @@ async def _close(send: Send, code: int, reason: str) -> None:
         await send({"type": "websocket.close", "code": code, "reason": reason[:100]})
     except (OSError, RuntimeError) as error:
         log.debug("page is gone", error=str(error) or type(error).__name__)
-
-
-def _session_key(scope: dict[str, Any]) -> str:
-    """The session's key that the browser sent; empty where there is none."""
-    # as Django reads it for pages: the standard library drops every cookie when another application's is odd
-    sent = "; ".join(value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie")
-    return str(parse_cookie(sent).get(settings.SESSION_COOKIE_NAME, ""))

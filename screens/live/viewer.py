@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import auth
+from django.http import parse_cookie
 
 from jobs.models import Job
 from people.access import Access, access_of
@@ -128,6 +129,13 @@ class Viewer:
         if not self.access.everywhere("jobs.view_job"):
             jobs = jobs.filter(owner=self.user_pk)
         return {f"job:{pk}" for pk in jobs.values_list("pk", flat=True)}
+
+
+def session_key_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The session's key among a request's headers, as ASGI has them; empty where the browser sent none."""
+    # as Django reads it for pages: the standard library drops every cookie when another application's is odd
+    sent = "; ".join(value.decode("latin-1") for name, value in headers if name == b"cookie")
+    return str(parse_cookie(sent).get(settings.SESSION_COOKIE_NAME, ""))
 
 
 def viewer_of(session_key: str | None) -> Viewer | None:

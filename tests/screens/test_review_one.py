@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from people.models import Membership, Preferences
-from screens.live.consumer import _session_key
+from screens.live.viewer import session_key_of
 from stations import changes, presence
 from stations.models import ChargePoint, GatewayProcess, Message, Site
 from transactions.models import IdTag, PowerRecord, UnknownIdTag
@@ -27,9 +27,8 @@ from ..people import PASSWORD, browser, browser_of, holder, person, person_at
 def test_a_strange_cookie_of_another_application_does_not_hide_the_session(foreign: str) -> None:
     """A page that is logged in, whose line says it is not, would load itself again and again."""
     for cookies in ([f"{foreign}; sessionid=abcdefgh"], [foreign, "sessionid=abcdefgh"]):
-        scope = {"headers": [(b"cookie", value.encode()) for value in cookies]}
-        assert _session_key(scope) == "abcdefgh"
-    assert _session_key({"headers": [(b"cookie", foreign.encode())]}) == ""
+        assert session_key_of([(b"cookie", value.encode()) for value in cookies]) == "abcdefgh"
+    assert session_key_of([(b"cookie", foreign.encode())]) == ""
 
 
 class Listener:
