@@ -17,18 +17,16 @@ from .periods import start_of
 if TYPE_CHECKING:
     from people.access import Access
 
-#: Chargers that a text may mean.
-MAX_FOUND = 500
 #: Days that exist in every time zone, and that every database can hold.
 _YEARS = [MinValueValidator(date(1971, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
 
 
 def found_stations(access: Access, text: str, permission: str) -> list[int]:
-    """Keys of the chargers that a text means: the one that is called exactly so, else those that have its words in
-    their names. At most MAX_FOUND."""
+    """Keys of the chargers that a text means: the one that is called exactly so, else all that have its words in their
+    names: sums and files are made of what they find."""
     visible = access.charge_points(permission).order_by()
     exact = list(visible.filter(identity__iexact=text.strip()).values_list("pk", flat=True)[:1])
-    return exact or list(matching(visible, text).values_list("pk", flat=True)[:MAX_FOUND])
+    return exact or list(matching(visible, text).values_list("pk", flat=True))
 
 
 def day_field(label: Any) -> Any:

@@ -14,7 +14,7 @@ from transactions.models import Reservation
 from transactions.models.reservation import OPEN_RESERVATIONS
 
 from ..periods import start_of
-from ..record_filters import MAX_FOUND, RecordFilters
+from ..record_filters import RecordFilters
 
 VIEW = "transactions.view_reservation"
 OPEN = "open"
@@ -50,7 +50,7 @@ class ReservationFilters(RecordFilters):
         tags = self.request.access.id_tags()
         for word in text.split():
             tags = tags.filter(holder__icontains=word)
-        numbers = list(tags.order_by().values_list(Upper("id_tag"), flat=True)[:MAX_FOUND])
+        numbers = tags.order_by().values(capitals=Upper("id_tag"))
         return rows.filter(Q(id_tag__upper__in=numbers) | Q(id_tag__upper=Upper(Value(text.strip()))))
 
     def in_state(self, rows: QuerySet[Reservation], _name: str, state: str) -> QuerySet[Reservation]:

@@ -259,6 +259,14 @@ def test_buttons_need_a_token_and_a_post(station, reserved):
 # The list
 
 
+def test_a_name_may_mean_any_number_of_tags(station, operator):
+    mine = reserve(station)
+    IdTag.objects.all().delete()
+    IdTag.objects.bulk_create(IdTag(id_tag=f"FLEET{number}", holder="Fleet") for number in range(600))
+    IdTag.objects.create(id_tag="CAFE0088", holder="Fleet")
+    assert shown(operator, "person=fleet") == {mine.pk}
+
+
 def test_reservations_are_found(station, other, operator):
     mine, theirs = reserve(station), reserve(other, status="used")
     Reservation.objects.filter(pk=theirs.pk).update(

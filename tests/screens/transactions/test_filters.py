@@ -11,8 +11,10 @@ from django.utils import timezone
 
 from people.models import Preferences
 from screens.periods import Period, days_of, span_of, start_of
+from stations.models import ChargePoint
 from transactions.models import IdTag
 
+from ...conftest import make_station
 from ...people import browser, browser_of, person, person_at
 from .conftest import LIST, body, utc
 
@@ -180,6 +182,13 @@ def test_a_text_that_means_too_many_tags_is_to_be_longer(sites, operator, monkey
     assert not response.context["view"].filtered
     assert "More than 2 tags match: type more." in body(response)
     assert len(found(operator, f"{name}=xmany1" if name == "tag" else "person=xmany+1")) == 1
+
+
+def test_a_text_may_mean_any_number_of_chargers(sites, operator):
+    ChargePoint.objects.bulk_create(ChargePoint(identity=f"BAY-{number}") for number in range(600))
+    last = make_station("BAY-LAST").connectors.create(connector_id=1)
+    session = sites.session(timezone.now(), connector=last)
+    assert found(operator, "station=bay") == {session.pk}
 
 
 def test_a_text_that_means_too_many_tags_makes_no_empty_file(sites, operator, monkeypatch):
