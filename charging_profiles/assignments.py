@@ -12,10 +12,11 @@ from typing import Any
 from django.db import transaction as database
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from ocpp_gateway.v16.outgoing import read_payload
 from stations import changes
-from stations.commands import IDEMPOTENCY_WINDOW, CommandRefused, Origin, queue_command
+from stations.commands import IDEMPOTENCY_WINDOW, CommandRefused, Origin, queue_command, raised_before
 from stations.models import OPEN_STATUSES, ChargePoint, Command
 from transactions.limits import FIRST_PROFILE_ID as FIRST_OF_LIMITS
 from transactions.models import Transaction
@@ -47,12 +48,15 @@ def assign(
 
     Raises CommandRefused with everything that speaks against it. For a station that is offline the row ends as not
     delivered, unless the command may wait (`valid_until`). The same `idempotency_key` of the same origin for the
-    station within a day returns the first row.
+    station within a day returns the first row; that of another command is refused.
     """
     # locked, so that no two rows of a station get one number
     station = ChargePoint.objects.select_for_update(of=("self",), no_key=True).get(pk=charge_point.pk)
     if idempotency_key and (known := _assigned_before(station, origin, idempotency_key)) is not None:
         return known
+    if idempotency_key and raised_before(station, origin, idempotency_key) is not None:
+        # its answer would be taken for one to this profile, which nobody has sent
+        raise CommandRefused(_("This idempotency key stands for another command to this charger."))
     if found := capabilities.problems(profile, station, connector_id, transaction=transaction):
         raise CommandRefused(" ".join(found))
     now, number = timezone.now(), _number_for(station, profile, connector_id)

@@ -106,6 +106,14 @@ def test_a_station_is_told(administrator, post, connected, profile):
     assert administrator.get(f"{ASSIGNED}?state=installed").json()["results"] == []
 
 
+def test_the_key_of_another_command_brings_no_profile(post, problem, connected, profile):
+    sent = post(f"{STATION}/commands/", action="ClearCache", idempotency_key="k")
+    assert sent.status_code == 202
+    refused = post(f"{LIBRARY}{profile.pk}/assign/", charge_point="CP1", idempotency_key="k")
+    assert problem(refused, 409)["detail"] == "This idempotency key stands for another command to this charger."
+    assert (Assignment.objects.count(), Command.objects.count()) == (0, 1)
+
+
 def test_a_session_is_told(post, problem, connected):
     periods = [{"start": 0, "limit": "0.0"}]
     pause = ChargingProfile.objects.create(name="Pause", kind="Relative", purpose="TxProfile", periods=periods)
