@@ -16,9 +16,10 @@ from django.utils import timezone
 from django.utils.translation import get_language
 
 from plugcontrol import VERSION, health
-from stations.models import ChargePoint, Command, GatewayProcess
+from stations.models import ChargePoint, GatewayProcess
 from stations.models.command import OPEN_STATUSES
 
+from ..commands.views import visible
 from ..pages import Page
 
 
@@ -32,7 +33,7 @@ class About(Page):
             problems=health.problems(),
             database=_database() if sees_all else None,
             processes=_processes() if sees_all else (),
-            waiting_commands=Command.objects.filter(status__in=OPEN_STATUSES).count(),
+            waiting_commands=visible(self.access).filter(status__in=OPEN_STATUSES).count(),
             now=timezone.now(),
             has_redis=bool(settings.REDIS_URL),
             backup=_last_copy() if sees_all else None,

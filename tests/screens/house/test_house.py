@@ -9,8 +9,9 @@ import pytest
 from django.db import InterfaceError, OperationalError
 
 from plugcontrol import VERSION
-from stations.models import Site
+from stations.models import Command, Site
 
+from ...conftest import make_station
 from ...people import browser_of, person, person_at
 
 pytestmark = pytest.mark.django_db
@@ -23,6 +24,14 @@ def test_settings_show_sites_and_what_the_environment_says(settings):
     assert "Garage" in page
     assert "https://charge.example.org" in page
     assert "UNKNOWN_CHARGE_POINTS" in page
+
+
+def test_about_counts_the_commands_of_the_reader_s_sites():
+    own, other = Site.objects.create(name="Own"), Site.objects.create(name="Other")
+    for number, site in enumerate((own, other, None)):
+        Command.objects.create(charge_point=make_station(f"CP{number}", site=site), action="Reset", payload={})
+    for reader, count in ((person("operator"), 3), (person_at("viewer", own), 1)):
+        assert browser_of(reader).get("/about/").context["waiting_commands"] == count
 
 
 def test_settings_hold_no_secret(settings):
