@@ -10,14 +10,16 @@ import json
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 from auditlog.context import disable_auditlog
 from auditlog.models import LogEntry
 from axes.models import AccessAttempt, AccessLog
+from django.contrib.admin.models import LogEntry as AdminLogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import CharField, Q, QuerySet, Value
+from django.db.models import CharField, Model, Q, QuerySet, Value
 from django.db.models.functions import Cast, Concat, Upper
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -189,7 +191,7 @@ def erase(subject: Subject, *, by: User | None) -> dict[str, int]:
         raise NotPossible(_("A session of this person is running. Stop it first: its bill is not finished."))
     with disable_auditlog():
         counts = _erase_cards(subject, sessions)
-        _history_of(Subject(None, subject.tags)).delete()
+        _erase_from_history(subject)
         if subject.user:
             _erase_account(subject.user, by)
     about: Any = subject.user or IdTag
@@ -232,16 +234,52 @@ def _spelt_in_json(number: str) -> set[str]:
     return {json.dumps(number, ensure_ascii=only_ascii) for only_ascii in (False, True)}
 
 
-def _without(value: Any, number: str) -> Any:
-    """A payload with ERASED wherever a text is the number."""
+def _without(value: Any, number: str, instead: str = ERASED) -> Any:
+    """A payload with `instead` wherever a text is the number."""
     match value:
         case dict():
-            return {key: _without(inner, number) for key, inner in value.items()}
+            return {key: _without(inner, number, instead) for key, inner in value.items()}
         case list():
-            return [_without(inner, number) for inner in value]
+            return [_without(inner, number, instead) for inner in value]
         case str() if value.upper() == number:
-            return ERASED
+            return instead
     return value
+
+
+def _erase_from_history(subject: Subject) -> None:
+    """What our history and the administration's say of the cards and of the account's roles and second factor.
+
+    Rows about others stay, without the name: whose account a card was before, and what a file was filtered by.
+    """
+    _history_of(Subject(None, subject.tags)).delete()
+    _delete_administrations(IdTag, [tag.pk for tag in subject.tags])
+    names = {*subject.numbers, *(tag.holder.upper() for tag in subject.tags)}
+    if user := subject.user:
+        _delete_administrations(User, [user.pk])
+        names |= {name.upper() for name in (user.username, user.get_full_name(), user.first_name, user.last_name)}
+        devices = ContentType.objects.get_for_models(*second_factor.MODELS).values()
+        LogEntry.objects.filter(content_type__in=devices, object_repr__endswith=f" ({user.username})").delete()
+        for spelt in _spelt_in_json(user.username):
+            naming = LogEntry.objects.filter(changes__user__icontains=spelt)
+            naming.filter(content_type=ContentType.objects.get_for_model(Membership)).delete()
+            for entry in naming.iterator(200):
+                changed = _without(entry.changes, user.username.upper(), _shell_of(user))
+                LogEntry.objects.filter(pk=entry.pk).update(changes=changed)
+    _erase_from_addresses(names - {""})
+
+
+def _delete_administrations(model: type[Model], keys: list[int]) -> None:
+    kept = AdminLogEntry.objects.filter(content_type=ContentType.objects.get_for_model(model))
+    kept.filter(object_id__in=map(str, keys)).delete()
+
+
+def _erase_from_addresses(names: set[str]) -> None:
+    """Addresses of files that were filtered by one of the names lose what they asked for."""
+    files = LogEntry.objects.filter(additional_data__event=audit.Event.DOWNLOAD, additional_data__path__icontains="=")
+    for entry in files.iterator(200):
+        path, _mark, query = str((entry.additional_data or {}).get("path", "")).partition("?")
+        if any(value.strip().upper() in names for _name, value in parse_qsl(query)):
+            LogEntry.objects.filter(pk=entry.pk).update(additional_data={**entry.additional_data, "path": path})
 
 
 def _erase_account(user: User, by: User | None) -> None:
@@ -249,16 +287,21 @@ def _erase_account(user: User, by: User | None) -> None:
     LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(User), object_id=user.pk).delete()
     LogEntry.objects.filter(actor=user).update(remote_addr=None, actor_email=None)
     for model in (AccessAttempt, AccessLog):
-        model.objects.filter(username=user.username).delete()
+        model.objects.filter(username__iexact=user.username).delete()  # as they typed it
     _erase_signatures(user)
     second_factor.remove(user)
     Membership.objects.filter(user=user).delete()
     Preferences.objects.filter(user=user).delete()
     user.groups.clear()
-    user.username, user.first_name, user.last_name, user.email = f"{ERASED}-{user.pk}", "", "", ""
+    user.username, user.first_name, user.last_name, user.email = _shell_of(user), "", "", ""
     user.is_active = user.is_staff = user.is_superuser = False
     user.set_unusable_password()
     user.save()
+
+
+def _shell_of(user: User) -> str:
+    """What the account is called from now on."""
+    return f"{ERASED}-{user.pk}"
 
 
 def _erase_signatures(user: User) -> None:
@@ -266,7 +309,7 @@ def _erase_signatures(user: User) -> None:
 
     That beside a correction of a session stays: it is evidence in accounts.
     """
-    name, shell = user.username, f"{ERASED}-{user.pk}"
+    name, shell = user.username, _shell_of(user)
     ordered: tuple[Any, ...] = (Command, CommandBatch, Campaign, SecurityUpgrade)
     for model in ordered:
         model.objects.filter(created_by=user, actor=name).update(actor=shell)

@@ -32,6 +32,8 @@ RECOVERY_CODES = 10
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _LENGTH = 10
 _SALT = "people.second_factor"
+#: The library's tables: what of a person is in them.
+MODELS = (TOTPDevice, StaticDevice)
 #: What the rows are called in the history.
 _AUTHENTICATOR, _PAPER = "Authenticator", "Recovery codes"
 

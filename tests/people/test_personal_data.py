@@ -8,15 +8,20 @@ from datetime import timedelta
 
 import pytest
 from auditlog.models import LogEntry
+from axes.models import AccessAttempt
 from django.apps import apps
+from django.contrib.admin.models import CHANGE
+from django.contrib.admin.models import LogEntry as AdminLogEntry
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection, models
 from django.db.models import Sum
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from certificates.models import SecurityUpgrade, SigningRequest
-from people import audit, personal_data
+from people import audit, personal_data, second_factor
 from people.administration import NotPossible
+from people.models import Membership
 from people.personal_data import Subject
 from stations.batches import start_batch
 from stations.commands import Origin, queue_command
@@ -147,6 +152,33 @@ def test_nothing_that_names_the_person_is_left(hanna):
     shell = User.objects.get(pk=pk)
     assert (shell.username, shell.is_active, shell.has_usable_password()) == (f"erased-{pk}", False, False)
     assert not shell.groups.exists()
+
+
+def test_no_record_of_what_was_done_names_the_person(hanna):
+    """Roles, a second factor, cards that were changed over REST and in the administration, a card of earlier days."""
+    administrator = browser("administrator")
+    Membership.objects.create(user=hanna, site=Site.objects.get(), role="Operators")
+    hanna.memberships.all().delete()
+    TOTPDevice.objects.create(user=hanna, name="Authenticator")
+    second_factor.renew_codes(hanna)
+    earlier = IdTag.objects.get(id_tag=OTHER)
+    for owner in (hanna, None):
+        earlier.user = owner
+        earlier.save()
+    url = f"/api/v1/id-tags/{NUMBER}/"
+    assert administrator.patch(url, {"note": "x"}, content_type="application/json").status_code == 200
+    AdminLogEntry.objects.log_actions(person("administrator").pk, [hanna], CHANGE, single_object=True)
+    for query in (f"tag={NUMBER.lower()}", "person=Hanna+Braun"):
+        body_of(administrator.get(f"/transactions/export/csv/?{query}&period=all"))
+    AccessAttempt.objects.create(username="HANNA", ip_address="203.0.113.7", failures_since_start=1)
+    for needle in (NUMBER, "hanna"):
+        assert everywhere(needle), needle
+    personal_data.erase(Subject.of_user(hanna), by=person("administrator"))
+    for needle in (NUMBER, "Hanna+Braun", "hanna"):
+        assert everywhere(needle) == [], needle
+    assert LogEntry.objects.filter(additional_data__event=audit.Event.DOWNLOAD).count() == 2
+    history = LogEntry.objects.get_for_object(earlier)
+    assert ["None", f"erased-{hanna.pk}"] in [entry.changes["user"] for entry in history if "user" in entry.changes]
 
 
 def test_what_the_person_ordered_is_signed_by_nobody(hanna):
