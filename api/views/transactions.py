@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 from rest_framework.mixins import CreateModelMixin, ListModelMixin, UpdateModelMixin
 from rest_framework.serializers import BaseSerializer
 
+from stations import changes
 from transactions.models import IdTag, MeterValue, Transaction
 
 from ..filters import IdTagFilters, MeterValueFilters, TransactionFilters
@@ -44,13 +45,14 @@ class IdTagViewSet(ReadViewSet, CreateModelMixin, UpdateModelMixin):
         return get_object_or_404(IdTag.objects.select_related("group").with_number(self.kwargs["id_tag"]))
 
     def perform_create(self, serializer: BaseSerializer[Any]) -> None:
-        self._log(serializer.save(), ADDITION)
+        self._tell(serializer.save(), ADDITION)
 
     def perform_update(self, serializer: BaseSerializer[Any]) -> None:
-        self._log(serializer.save(), CHANGE)
+        self._tell(serializer.save(), CHANGE)
 
-    def _log(self, tag: IdTag, kind: int) -> None:
-        """The tag's history in the admin shows what came this way too."""
+    def _tell(self, tag: IdTag, kind: int) -> None:
+        """Open pages show what came this way too, and so does the tag's history in the admin."""
+        changes.note("tags")
         LogEntry.objects.log_actions(self.request.user.pk, [tag], kind, change_message="API", single_object=True)
 
 

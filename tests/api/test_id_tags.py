@@ -37,6 +37,15 @@ def test_entering_one(administrator):
     assert (entry.object_id, entry.user.username) == (str(row.pk), "administrator")
 
 
+def test_open_pages_hear_of_it(administrator, monkeypatch):
+    told: list[str] = []
+    monkeypatch.setattr("stations.changes.note", lambda *topics: told.extend(topics))
+    send(administrator, "post", id_tag="CAFE")
+    assert told == ["tags"]
+    send(administrator, "patch", f"{URL}CAFE/", blocked=True)
+    assert told == ["tags", "tags"]
+
+
 @pytest.mark.parametrize(
     ("body", "member", "code"),
     [
