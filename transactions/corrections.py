@@ -51,8 +51,11 @@ def close_by_hand(
             "energy_wh_before": transaction.energy_wh,
             "ended_by_before": transaction.ended_by,
         }
-        # of a second correction: what the first one found, or the same entry would count twice
-        energy_wh = energy.delivered_wh(transaction, meter_stop_wh, energy.read_wh(transaction))
+        if meter_stop_wh is None:
+            energy_wh = energy.up_to_last_reading_wh(transaction)
+        else:
+            # of a second correction: what the first one found, or the same entry would count twice
+            energy_wh = energy.delivered_wh(transaction, meter_stop_wh, energy.read_wh(transaction))
         energy.take_back_end(batch, transaction)
         transaction.stopped_at = stopped_at
         transaction.meter_stop_wh = transaction.register_wh if meter_stop_wh is None else meter_stop_wh

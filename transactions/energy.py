@@ -99,6 +99,20 @@ def read_wh(transaction: Transaction) -> int | None:
     return transaction.corrections.values_list("energy_wh_before", flat=True).first()
 
 
+def up_to_last_reading_wh(transaction: Transaction) -> int:
+    """What the readings say, whatever end was made of it; the whole where the next start has cut it short."""
+    first = transaction.corrections.first()
+    if first is None:
+        ended_by, stop_wh, readings_wh = transaction.ended_by, transaction.meter_stop_wh, transaction.energy_wh
+    else:
+        ended_by, stop_wh, readings_wh = first.ended_by_before, first.meter_stop_wh_before, first.energy_wh_before
+    if ended_by != EndedBy.SUPERSEDED or stop_wh is None or stop_wh >= transaction.register_wh:
+        return readings_wh
+    register_wh = transaction.register_wh - transaction.meter_start_wh
+    is_energy = register_wh <= max(LARGEST_STEP_WH, _largest_step(transaction.register_at - transaction.started_at))
+    return register_wh if is_energy else readings_wh
+
+
 def take_back_end(batch: WriteBatch, transaction: Transaction) -> None:
     """Take what a person's end has added to the readings from its day again, before another end replaces it."""
     readings_wh = read_wh(transaction) if transaction.ended_by == EndedBy.OPERATOR else None

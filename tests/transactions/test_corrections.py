@@ -71,6 +71,16 @@ def test_a_superseded_session_can_be_corrected(station, running, anna):
     assert (stored(running).ended_by, stored(running).energy_wh) == (EndedBy.OPERATOR, 4000)
 
 
+def test_the_last_reading_counts_also_where_the_next_start_was_lower(station, running, anna):
+    station.starts(timestamp=minute(90), meter_start_wh=1500)
+    assert (stored(running).meter_stop_wh, stored(running).energy_wh) == (1500, 500)
+    for entered in (None, 2000, None):
+        close(running, anna, meter_stop_wh=entered)
+        row = stored(running)
+        assert row.energy_wh == row.meter_stop_wh - 1000 == (entered or 4000) - 1000
+    assert energy_of_days() == 3000
+
+
 def test_the_charger_s_own_stop_comes_later_and_wins_but_the_correction_stays(station, running, anna):
     close(running, anna)
     station.stops(running, meter_stop_wh=8000, timestamp=minute(70))
