@@ -164,16 +164,32 @@ class Report:
 
     def _groups(self, ids: Ids = None, *, by_base: bool = False, by_bucket: bool = False) -> Iterator[Group]:
         kind = self._kind_of_sums(ids, by_base, by_bucket)
+        of_sums = self._of_summed(kind, ids, by_base, by_bucket) if kind else []
         summed = [monthly_sums.range_of(month.month) for month in self._summed] if kind else []
         rest = _without(self.period, summed)
-        if summed:
-            yield from self._from_sums(kind, ids, by_base, by_bucket)
-            running = self._begun(summed).filter(ended_by=EndedBy.OPEN)
-            yield from self._counted(running, ids, by_base, by_bucket)
+        yield from of_sums
         if rest:
             yield from self._counted(self._begun(rest), ids, by_base, by_bucket)
         if rest and self._is_metered:
             yield from self._metered(rest, ids, by_base, by_bucket)
+
+    def _of_summed(self, kind: str, ids: Ids, by_base: bool, by_bucket: bool) -> list[Group]:
+        """The summed months: their sums, and what still runs.
+
+        A month that changes while these are read is summed no more: a session that ends in between would be in neither,
+        and sums that do not hold any longer are deleted.
+        """
+        while self._summed:
+            summed = [monthly_sums.range_of(month.month) for month in self._summed]
+            running = self._begun(summed).filter(ended_by=EndedBy.OPEN)
+            sums = list(self._from_sums(kind, ids, by_base, by_bucket))
+            sums += self._counted(running, ids, by_base, by_bucket)
+            ready = set(monthly_sums.ready(self.period))
+            holding = [month for month in self._summed if month in ready]
+            if len(holding) == len(self._summed):
+                return sums
+            self._summed = holding
+        return []
 
     def _kind_of_sums(self, ids: Ids, by_base: bool, by_bucket: bool) -> str:
         """The sums of months that answer the question; "" if none does."""

@@ -247,6 +247,30 @@ def test_stale_sums_are_made_anew_after_a_pause(year):
     assert not MonthlySum.objects.exclude(summed__is_stale=False).exists()
 
 
+@pytest.mark.parametrize("by", [By.PERSON, By.CHARGER])
+def test_sums_that_change_while_a_report_is_made_are_not_used(year, by):
+    sum_up()
+    begun = Report(by, SPRING, "month")
+    stop_session(year, Transaction.objects.running().get(), datetime(2026, 5, 1, 0, tzinfo=UTC), 7777)
+    after = Report(by, SPRING, "month")
+    after._now = begun._now
+
+    assert (list(begun.lines()), begun.over_time()) == (list(after.lines()), after.over_time())
+
+
+def test_sums_that_go_while_a_report_is_made_leave_no_gap(year):
+    sum_up()
+    begun, other = Report(By.TAG, SPRING, "month"), Report(By.TAG, SPRING, "month")
+    begun._now = other._now  # running sessions last until the same moment in both
+    before = list(other.lines())
+    SummedMonth.objects.filter(month=date(2026, 4, 1)).update(
+        is_stale=True, asked_at=timezone.now() - timedelta(days=9)
+    )
+    monthly_sums.advance(timezone.now())
+
+    assert list(begun.lines()) == before
+
+
 def test_another_time_zone_has_other_months(year, settings):
     sum_up()
     settings.TIME_ZONE = "Asia/Tokyo"
