@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -156,7 +157,7 @@ class TransactionFilters(RecordFilters):
         return rows.filter(stop_reason=reason)
 
     def at_least(self, rows: QuerySet[Transaction], _name: str, kwh: Decimal) -> QuerySet[Transaction]:
-        return rows.filter(energy_wh__gte=kwh * 1000)
+        return rows.filter(energy_wh__gte=math.ceil(kwh * 1000))  # Django would cut off the rest
 
     def at_most(self, rows: QuerySet[Transaction], _name: str, kwh: Decimal) -> QuerySet[Transaction]:
         return rows.filter(energy_wh__lte=kwh * 1000)
