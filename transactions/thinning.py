@@ -33,8 +33,8 @@ ROUND_S = 0.5
 SESSIONS_PER_STEP, LOOSE_PER_STEP, ROWS_PER_DELETE = 20, timedelta(days=1), 1000
 REST_S = 0.01
 
-#: pk, session, moment, context, reported session of readings that need not stay
-Candidate = tuple[int, int, datetime, str, str]
+#: pk, session, moment, register, context, reported session of readings that need not stay
+Candidate = tuple[int, int, datetime, int | None, str, str]
 
 
 def advance(now: datetime) -> int:
@@ -93,16 +93,19 @@ def _step(thinning: Thinning, before: datetime) -> tuple[list[int], bool]:
 
 def _candidates(rows: QuerySet[MeterValue]) -> Iterable[Candidate]:
     """By moment, so that the last one of a quarter comes last."""
-    columns = "pk", "transaction_id", "timestamp", "context", "reported_transaction_id"
+    columns = "pk", "transaction_id", "timestamp", "energy_wh", "context", "reported_transaction_id"
     return rows.order_by("timestamp", "pk").values_list(*columns)
 
 
 def _superfluous(candidates: Iterable[Candidate]) -> list[int]:
-    """All but the last of each session, quarter of an hour and kind."""
+    """All but the last of each session, quarter of an hour and kind.
+
+    With a register or without are two kinds: some chargers send every measurand in a reading of its own.
+    """
     last: dict[tuple[object, ...], int] = {}
     superfluous = []
-    for pk, session, at, *kind in candidates:
-        key = session, int(at.timestamp()) // KEPT_EVERY_S, *kind
+    for pk, session, at, register_wh, *kind in candidates:
+        key = session, int(at.timestamp()) // KEPT_EVERY_S, register_wh is not None, *kind
         if key in last:
             superfluous.append(last[key])
         last[key] = pk

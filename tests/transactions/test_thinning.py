@@ -116,6 +116,27 @@ def test_kinds_sessions_and_connectors_are_told_apart(talking):
     assert MeterValue.objects.count() == 6
 
 
+def test_a_charger_that_says_its_measurands_one_by_one_keeps_its_register(talking):
+    """The current comes a second after the register, so it is the last word of every quarter."""
+    transaction, _verdict = talking.starts(received_at=NOON)
+    ampere = Sample("16", context=PERIODIC, measurand="Current.Import")
+    for second in range(0, 3600, 60):
+        talking.meters(reading(at(second), 1000 + second, context=PERIODIC), transaction=transaction)
+        talking.meters(Reading(at(second + 1), [ampere]), transaction=transaction)
+    assert thinning.advance(LATER) == 120 - 8
+    rows = MeterValue.objects.order_by("timestamp").values_list("energy_wh", "current_a")
+    assert list(rows) == [
+        (1840, None),
+        (None, 16),
+        (2740, None),
+        (None, 16),
+        (3640, None),
+        (None, 16),
+        (4540, None),
+        (None, 16),
+    ]
+
+
 def test_readings_outside_of_sessions_are_thinned_out_too(talking):
     moments = [at(0), at(60), at(899), at(900), at(86_400 * 3), at(86_400 * 3 + 1)]
     talking.now = NOON
