@@ -41,6 +41,8 @@ def step_to(transaction: Transaction, register_wh: int, at: datetime, *, is_name
     delta = register_wh - transaction.register_wh
     if at < transaction.register_at or (at == transaction.register_at and delta <= 0):
         return STAY
+    if not is_named and transaction.register_wh < transaction.meter_start_wh <= register_wh:
+        return STAY  # back from the session's register to the meter's own, however long that took
     if 0 <= delta <= LARGEST_STEP_WH or 0 <= delta <= _largest_step(at - transaction.register_at):
         return Step(delta, moves_register=True)
     if not is_named:

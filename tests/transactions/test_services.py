@@ -519,6 +519,17 @@ class TestRegister:
         station.stops(started, meter_stop_wh=7_000_350)
         assert stored(started).energy_wh == energy_of_days() == 350
 
+    def test_the_meters_own_register_is_no_energy_after_a_while_either(self, station, tag):  # quirk 62
+        """Of a meter so young that the step from the session's register to it could have flowed in eight minutes."""
+        started, _ = station.starts(meter_start_wh=400_000)
+        for quarter in range(4):
+            charged = 3000 * quarter
+            station.meters(reading(minute(15 * quarter + 7), charged), transaction=started)
+            station.meters(reading(minute(15 * quarter + 15), Sample(str(401_500 + charged), context="Sample.Clock")))
+        assert (stored(started).energy_wh, energy_of_days(), stored(started).flags) == (9000, 9000, [])
+        station.starts(timestamp=minute(90), meter_start_wh=411_000)
+        assert stored(started).energy_wh == energy_of_days() == 9000
+
     def test_meter_start_zero_beside_a_lifetime_register(self, station, tag):
         started, _ = station.starts(meter_start_wh=0)
         station.meters(reading(minute(1), 7_000_000), reading(minute(2), 7_000_200), transaction=started)
