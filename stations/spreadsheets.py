@@ -6,6 +6,7 @@
 * Text that a spreadsheet would run as a formula (it begins with `=`, `+`, `-`, `@`, tab, CR or LF) gets an apostrophe
   in front. So does text that already looks like that, `'=1`; thus taking one apostrophe away on import always restores
   what was exported. Control characters, which no XLSX file can hold, become U+FFFD, and XML makes a CR of XLSX an LF.
+* A cell of XLSX holds 32,767 characters; a longer text ends in words that say so.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff
 #: Excel keeps 15 digits of a number; a longer tag number in a number cell is no longer the tag's number.
 _EXACT_DIGITS = 15
 MAX_XLSX_ROWS = 1_048_575
+_XLSX_CHARACTERS = 32_767
+_CUT = " … [cut: a cell of XLSX holds 32,767 characters, CSV all of them]"
 
 
 def defuse(text: str) -> str:
@@ -195,6 +198,13 @@ def _csv_cell(cell: Cell, style: CsvStyle) -> str:
     return f"{cell:f}".replace(".", style.decimal_point) if isinstance(cell, Decimal) else str(cell)
 
 
+def _fitting(cell: Cell) -> Cell:
+    """A text that XLSX can hold: openpyxl cuts a longer one without a word."""
+    if isinstance(cell, str) and len(cell) > _XLSX_CHARACTERS:
+        return cell[: _XLSX_CHARACTERS - len(_CUT)] + _CUT
+    return cell
+
+
 def write_xlsx(
     file: IO[bytes],
     title: str,
@@ -216,7 +226,7 @@ def write_xlsx(
     for count, row in enumerate(rows, 1):
         if count > MAX_XLSX_ROWS:
             raise ValueError(_("An XLSX sheet cannot hold more than 1,048,575 rows; choose CSV or a shorter period."))
-        sheet.append(row)
+        sheet.append([_fitting(cell) for cell in row])
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(headers))}{count + 1}"
     if sums is not None:
         second = book.create_sheet("sums")

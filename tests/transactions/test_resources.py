@@ -148,6 +148,18 @@ def test_meter_values_keep_every_digit_and_every_sample(rows, operator):
     assert json.loads(record["further_samples"]) == samples
 
 
+def test_a_text_too_long_for_a_workbook_says_that_it_was_cut(rows):
+    MeterValue.objects.update(samples=[{"value": "f" * 40_000, "format": "SignedData"}])
+    of_readings = list(MeterValueResource().iter_rows(MeterValue.objects.all()))
+    book, text = io.BytesIO(), io.StringIO()
+    write_xlsx(book, "t", METER_VALUE_HEADERS, of_readings)
+    write_csv(text, METER_VALUE_HEADERS, of_readings)
+    cut = records_of(sheet_of(book.getvalue()))[0]["further_samples"]
+    assert (len(cut), cut[:12]) == (32_767, '[{"value": "')
+    assert cut.endswith("fff … [cut: a cell of XLSX holds 32,767 characters, CSV all of them]")
+    assert "f" * 40_000 in text.getvalue()
+
+
 def test_rows_and_datasets_say_the_same(rows):
     queryset = MeterValue.objects.all()
     dataset = MeterValueResource().export(queryset)
