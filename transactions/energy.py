@@ -122,6 +122,13 @@ def take_back_end(batch: WriteBatch, transaction: Transaction) -> None:
         count(batch, transaction, readings_wh - transaction.energy_wh, transaction.stopped_at)
 
 
+def reopen(batch: WriteBatch, transaction: Transaction) -> None:
+    """Let a session that the next start has ended go on as its readings left it: its own stop has come after all."""
+    readings_wh = up_to_last_reading_wh(transaction)
+    count(batch, transaction, readings_wh - transaction.energy_wh, transaction.register_at)
+    transaction.ended_by, transaction.stopped_at, transaction.meter_stop_wh = EndedBy.OPEN, None, None
+
+
 def superseded_end(transaction: Transaction, next_meter_start_wh: int) -> tuple[int, int]:
     """meterStop and energy of a transaction whose stop never came: no more than what is certain."""
     known = [wh for wh in (next_meter_start_wh, transaction.register_wh) if wh >= transaction.meter_start_wh]

@@ -139,9 +139,6 @@ def _closed_without_id(stop: _Stop, ledger: Ledger, charge_point: ChargePoint) -
 
 def _close(ledger: Ledger, transaction: Transaction, stop: _Stop) -> None:
     """Let the station's word be the end; what we made of a missing stop is over."""
-    # first, as they may move the register of a running transaction, each on its own day
-    record_transaction_data(ledger.batch, transaction, stop.readings, stop.received_at)
-    readings_wh = None
     if not transaction.is_running:
         log.info(
             "the charger's stop replaces our end",
@@ -151,8 +148,13 @@ def _close(ledger: Ledger, transaction: Transaction, stop: _Stop) -> None:
             meter_stop_wh=transaction.meter_stop_wh,
         )
         transaction.flags = [flag for flag in transaction.flags if flag != Flag.STOP_MISSING]
-        # without a register of its own, the stop leaves what a person entered
-        readings_wh = None if stop.meter_stop_wh is None else energy.read_wh(transaction)
+    if transaction.ended_by == EndedBy.SUPERSEDED:
+        energy.reopen(ledger.batch, transaction)
+    # first, as they may move the register of a running transaction, each on its own day
+    record_transaction_data(ledger.batch, transaction, stop.readings, stop.received_at)
+    # without a register of its own, the stop leaves what a person entered
+    is_corrected = not transaction.is_running and stop.meter_stop_wh is not None
+    readings_wh = energy.read_wh(transaction) if is_corrected else None
     for flag in _remarks(transaction, stop):
         transaction.flag(flag)
     energy_wh = energy.delivered_wh(transaction, stop.meter_stop_wh, readings_wh)

@@ -179,6 +179,23 @@ class TestSupersede:
         assert (row.stop_reason, row.flags, row.energy_wh) == ("PowerLoss", [], 1400)
         assert energy_of_days() == 1400
 
+    @pytest.mark.parametrize(
+        ("end", "meter_stop"),
+        [([reading(minute(60), 2500, context="Transaction.End")], 2500), ([], 1800)],
+    )
+    def test_a_late_stop_without_a_final_reading_has_the_last_one(self, station, tag, end, meter_stop):
+        first, _ = station.starts(meter_start_wh=1000)
+        station.meters(reading(minute(10), 1800), transaction=first)
+        station.starts(timestamp=minute(90), meter_start_wh=1500)
+        station.stops(first, timestamp=minute(60), meter_stop_wh=None, readings=end)
+        row = stored(first)
+        assert (row.ended_by, row.stopped_at, row.flags) == ("station", minute(60), ["no_meter_stop"])
+        assert (row.meter_stop_wh, row.energy_wh, energy_of_days()) == (
+            meter_stop,
+            meter_stop - 1000,
+            meter_stop - 1000,
+        )
+
     def test_start_after_start_in_one_batch(self, station, tag):
         with one_batch([station.charge_point]):
             first, _ = station.starts()
