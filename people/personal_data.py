@@ -77,13 +77,17 @@ def export(subject: Subject) -> Iterator[tuple[str, Any]]:
     yield "exported_at", timezone.now().isoformat()
     yield "account", _account(subject.user) if subject.user else None
     yield "tags", [_tag(tag) for tag in subject.tags]
-    reservations = Reservation.objects.alias(number=Upper("id_tag")).filter(number__in=subject.numbers)
     yield (
         "reservations",
         [
             {"id": row.pk, "tag": row.id_tag, "made": _moment(row.created_at), "until": _moment(row.expires_at)}
-            for row in reservations.order_by("pk")
+            for row in _naming(Reservation, subject)
         ],
+    )
+    yield "stops_without_session", [_stop(row) for row in _naming(OrphanedStop, subject).select_related("charge_point")]
+    yield (
+        "attempts_before_entry",
+        [_attempts(row) for row in _naming(UnknownIdTag, subject).select_related("charge_point")],
     )
     yield "history", [_change(entry) for entry in _history_of(subject).order_by("pk")]
     for session in subject.sessions().select_related("charge_point", "connector").iterator(200):
@@ -152,9 +156,36 @@ def _session(session: Transaction) -> dict[str, Any]:
     }
 
 
+def _stop(stop: OrphanedStop) -> dict[str, Any]:
+    return {
+        "charger": stop.charge_point.identity,
+        "tag": stop.id_tag,
+        "stopped": _moment(stop.stopped_at),
+        "meter_stop_wh": stop.meter_stop_wh,
+        "stop_reason": stop.reason,
+        "readings": stop.transaction_data,
+    }
+
+
+def _attempts(unknown: UnknownIdTag) -> dict[str, Any]:
+    return {
+        "charger": unknown.charge_point.identity,
+        "tag": unknown.id_tag,
+        "attempts": unknown.count,
+        "first": _moment(unknown.first_at),
+        "last": _moment(unknown.last_at),
+    }
+
+
 def _reading(row: MeterValue) -> dict[str, Any]:
     """With what its columns hold: that is nearly everything."""
     return {"at": _moment(row.timestamp), "samples": [sample.raw() for sample in samples_of(row)]}
+
+
+def _naming(model: Any, subject: Subject) -> QuerySet[Any]:
+    """Rows of a model that has no card of its own but names one."""
+    rows: QuerySet[Any] = model.objects.alias(number=Upper("id_tag")).filter(number__in=subject.numbers)
+    return rows.order_by("pk")
 
 
 def _change(entry: LogEntry) -> dict[str, Any]:
@@ -209,8 +240,8 @@ def _erase_cards(subject: Subject, sessions: QuerySet[Transaction]) -> dict[str,
     counts = {"sessions": sessions.order_by().update(id_tag=nobody, tag=None)}
     models: tuple[Any, ...] = (Reservation, OrphanedStop)
     for model in models:
-        model.objects.alias(number=Upper("id_tag")).filter(number__in=numbers).update(id_tag=ERASED)
-    UnknownIdTag.objects.alias(number=Upper("id_tag")).filter(number__in=numbers).delete()
+        _naming(model, subject).update(id_tag=ERASED)
+    _naming(UnknownIdTag, subject).delete()
     for number in numbers:
         _erase_from_records(number)
     counts["tags"] = (

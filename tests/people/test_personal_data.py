@@ -113,6 +113,8 @@ def test_everything_about_the_person_is_in_the_file_and_nothing_of_others(hanna)
     assert [session["energy_wh"] for session in data["sessions"]] == [7000, 7000]
     assert data["sessions"][0]["readings"] == [{"at": AT.isoformat(), "samples": [{"value": "1"}]}]
     assert len(data["reservations"]) == 1
+    assert [(stop["tag"], stop["stopped"]) for stop in data["stops_without_session"]] == [(NUMBER, AT.isoformat())]
+    assert [(row["tag"], row["charger"]) for row in data["attempts_before_entry"]] == [(NUMBER, "N")]
     assert "create" in {entry["what"] for entry in data["history"]}
     assert OTHER not in json.dumps(data)
     assert "Otto" not in json.dumps(data)
