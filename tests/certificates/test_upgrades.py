@@ -444,6 +444,24 @@ async def test_a_charger_that_comes_and_says_nothing_is_made_to_speak(box):
     assert box.heard[-2:] == ["SecurityProfile", "GetConfiguration"]
 
 
+async def test_a_charger_that_dials_anew_with_its_password_before_it_is_told(box, monkeypatch):
+    """As it does when the server dies between the two steps; the clock looks before its first word."""
+
+    async def dials_anew(box: Box, call: OurCall) -> None:
+        await call.replies(status="Accepted")
+        await commands.wait_for(call.unique_id, 10)
+        box.key, box.profile = call.payload["value"], 1
+        await box.leaves()
+        await box.dials()
+
+    monkeypatch.setitem(INTERRUPTIONS, "dials anew", dials_anew)
+    box.answers["AuthorizationKey"] = "dials anew"
+    await begin(1, with_root=False)
+    upgrade = await box.goes_on()
+    assert (upgrade.state, upgrade.problem, await minimum()) == (State.DONE, "", 1)
+    assert box.heard == ["GetConfiguration", "AuthorizationKey", "GetConfiguration"]
+
+
 async def test_it_does_not_come_back_and_is_awaited(box):
     box.answers["SecurityProfile"] = {"status": "Accepted"}
     await begin(2)
