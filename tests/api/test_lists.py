@@ -199,6 +199,58 @@ def test_pages_back(reader, rows):
     first = reader.get("/api/v1/id-tags/?page_size=4").json()
     second = reader.get(first["next"]).json()
     assert reader.get(second["previous"]).json()["results"] == first["results"]
+    assert first["previous"] is None
+
+
+@pytest.mark.parametrize("ordering", ["created_at", "-created_at"])
+@pytest.mark.parametrize("at_one_moment", [1, 5, 20, 60])
+def test_the_way_back_is_the_way_there(reader, rows, ordering, at_one_moment):
+    now = timezone.now()
+    station = rows["stations.chargepoint"]
+    Command.objects.bulk_create(
+        Command(charge_point=station, action="Reset", created_at=now - timedelta(seconds=i // at_one_moment))
+        for i in range(60)
+    )
+    there, url = [], f"/api/v1/commands/?page_size=7&ordering={ordering}"
+    while url:
+        there.append(reader.get(url).json())
+        url = there[-1]["next"]
+    back = [there[-1]]
+    while url := back[0]["previous"]:
+        back.insert(0, reader.get(url).json())
+    assert [page["results"] for page in back] == [page["results"] for page in there]
+    again = [back[0]]  # turned round once more
+    while url := again[-1]["next"]:
+        again.append(reader.get(url).json())
+    assert [page["results"] for page in again] == [page["results"] for page in there]
+
+
+def test_pages_stand_still_while_rows_of_the_same_moment_come_and_go(reader, rows):
+    station = rows["stations.chargepoint"]
+    Command.objects.all().delete()
+    now = timezone.now()
+    made = [Command.objects.create(charge_point=station, action="Reset", created_at=now) for _ in range(30)]
+    pages, url = [], "/api/v1/commands/?page_size=10&ordering=created_at"
+    while url:
+        pages.append(reader.get(url).json())
+        url = pages[-1]["next"]
+        Command.objects.get(pk=pages[-1]["results"][0]["id"]).delete()  # an offset would now leave a row out
+    assert [row["id"] for page in pages for row in page["results"]] == sorted(str(command.pk) for command in made)
+
+
+def test_a_page_whose_rows_are_gone_leads_on(reader):
+    IdTag.objects.bulk_create([IdTag(id_tag=f"TAG{i:03}") for i in range(6)])
+    first = reader.get("/api/v1/id-tags/?page_size=4").json()
+    second = reader.get(first["next"]).json()
+    IdTag.objects.filter(id_tag__gt="TAG003").delete()
+    emptied = reader.get(first["next"]).json()
+    assert (emptied["results"], emptied["next"]) == ([], None)
+    assert reader.get(emptied["previous"]).json()["results"] == first["results"]
+    IdTag.objects.bulk_create([IdTag(id_tag="TAG999")])
+    IdTag.objects.filter(id_tag__lt="TAG004").delete()
+    emptied = reader.get(second["previous"]).json()
+    assert (emptied["results"], emptied["previous"]) == ([], None)
+    assert [row["id_tag"] for row in reader.get(emptied["next"]).json()["results"]] == ["TAG999"]
 
 
 #: A key, its permissions (user's and groups'), and the page with what belongs to its rows.

@@ -70,23 +70,33 @@ def test_methods_that_are_not_offered(administrator, problem, name, method):
     assert "GET" in response["Allow"]
 
 
+NO_VALUES = (
+    *("abc", "\0", "-1", "9" * 400, "2026-13-13", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"),
+    *("None", "é", "1e400", "NaN", "", "\ud800"),
+)
+
+
 @pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("no_value", NO_VALUES)
+def test_cursors_of_somebodys_own_making(administrator, name, no_value):
+    make_everything()
+    for row in ([no_value, "1"], ["1", no_value], [no_value, no_value], ["2026-11-22T10:00:00Z", no_value]):
+        for reverse in ({}, {"r": "1"}):
+            made = cursor(p=quote(json.dumps(row)), **reverse)
+            assert administrator.get(f"/api/v1/{name}/", {"cursor": made}).status_code in (200, 404)
+
+
 @pytest.mark.parametrize(
     "position",
-    [
-        *("abc", "\0", "-1", "9" * 400, "2026-13-13", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"),
-        *("None", "é", "1e400", "NaN"),
-    ],
+    [*("2026-11-22", "[]", "{}", "null", "1", '["1"]', "[1,2]", '["1","1","1"]', '["1",["1"]]', "[" * 20_000)],
 )
-def test_cursors_of_somebodys_own_making(administrator, name, position):
-    make_everything()
-    for reverse in ("", "&r=1"):
-        broken = f"{cursor(p=quote(position))}" if not reverse else cursor(p=quote(position), r="1", o="-5")
-        response = administrator.get(f"/api/v1/{name}/", {"cursor": broken})
-        assert response.status_code in (200, 404)
+def test_positions_that_are_none(administrator, problem, position):
+    problem(administrator.get("/api/v1/commands/", {"cursor": cursor(p=quote(position))}), 404)
 
 
-@pytest.mark.parametrize("value", ["x", "%%%", "=", "\0", "é", cursor(o="99999999999999999999"), cursor(p="")])
+@pytest.mark.parametrize(
+    "value", ["x", "%%%", "=", "\0", "é", cursor(o="99999999999999999999"), cursor(o="5"), cursor(p=""), cursor(r="-5")]
+)
 def test_what_is_no_cursor(administrator, value):
     assert administrator.get("/api/v1/commands/", {"cursor": value}).status_code in (200, 404)
 
