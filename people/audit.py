@@ -1,16 +1,21 @@
-"""What people did that changes no row: coming in, taking files away, bringing them, handling personal data.
+"""What people did and the history does not notice by itself.
 
-It stands in the same history as changes (`plugcontrol.history` adds who and from where), where nobody edits it.
+That is what changes no row (coming in, taking files away, bringing them, handling personal data) and what changes many
+by a statement. It stands in the same history as other changes (`plugcontrol.history` adds who and from where), where
+nobody edits it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
+from auditlog.diff import model_instance_diff
 from auditlog.models import LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, TextChoices
+from django.db.models.signals import pre_save
 from django.utils.translation import gettext_lazy as _
 
 
@@ -40,6 +45,36 @@ def record(event: Event, about: Model | type[Model], *, actor: User | None = Non
         additional_data={"event": event.value, **details},
         actor=actor,
     )
+
+
+def record_updates(rows: Sequence[Model], columns: Collection[str], *, actor: User | None = None) -> None:
+    """What one statement is about to change: `columns` of `rows`, which hold the new values and are not yet written.
+
+    To be called in the statement's transaction; `rows` are of one model, a thousand at most. `actor` as in `record`.
+    """
+    if not rows:
+        return
+    model = type(rows[0])
+    related = [name for name in columns if model._meta.get_field(name).is_relation]
+    known = model._default_manager.select_related(*related) if related else model._default_manager.all()
+    before = known.in_bulk([row.pk for row in rows])
+    kind = ContentType.objects.get_for_model(model)
+    entries = [
+        LogEntry(
+            content_type=kind,
+            object_pk=str(row.pk),
+            object_id=row.pk,
+            object_repr=str(row),
+            action=LogEntry.Action.UPDATE,
+            changes=changes,
+            actor=actor,
+        )
+        for row in rows
+        if row.pk in before and (changes := model_instance_diff(before[row.pk], row, columns))
+    ]
+    for entry in entries:  # rows that are written together send no signal, and who it was is added by a receiver
+        pre_save.send(LogEntry, instance=entry, raw=False, using=None, update_fields=None)
+    LogEntry.objects.bulk_create(entries)
 
 
 def event_of(entry: LogEntry) -> str:

@@ -13,6 +13,8 @@ from django.utils.translation import gettext as _
 from import_export.instance_loaders import BaseInstanceLoader
 from import_export.resources import Diff, Resource
 
+from people import audit
+
 from .spreadsheets import Row
 
 
@@ -149,6 +151,13 @@ class ImportableResource(SheetResource):
         if key in self._seen:
             raise ValidationError({column: _("This one is in the file twice.")})
         self._seen.add(key)
+
+    def bulk_update(
+        self, using_transactions: bool, dry_run: bool, raise_errors: bool, batch_size: Any = None, result: Any = None
+    ) -> None:
+        if not dry_run:
+            audit.record_updates(self.update_instances, self.get_bulk_update_fields())
+        super().bulk_update(using_transactions, dry_run, raise_errors, batch_size=batch_size, result=result)
 
     def import_field(self, field: Any, instance: Model, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
         # a known row keeps its own spelling: "04ab" and "04AB" are the same tag

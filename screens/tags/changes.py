@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import BadRequest, PermissionDenied
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -17,8 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.generic import View
 
-from stations import changes
-from transactions.models import IdTag
+from transactions.tag_changes import change_tags
 
 from ..pages import Allowed, back
 from .fields import MomentField, NamedField
@@ -35,22 +33,6 @@ ACTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "archive": lambda: {"archived_at": timezone.now()},
     "restore": lambda: {"archived_at": None},
 }
-
-
-@transaction.atomic
-def change(tags: Iterable[IdTag], values: dict[str, Any]) -> int:
-    """Set columns of tags, one by one so that each change is on record; returns how many changed."""
-    count = 0
-    for tag in tags:
-        is_archived_already = values.get("archived_at") and tag.archived_at
-        if is_archived_already or all(getattr(tag, name) == value for name, value in values.items()):
-            continue
-        for name, value in values.items():
-            setattr(tag, name, value)
-        tag.save(update_fields=list(values))
-        count += 1
-    changes.note("tags")
-    return count
 
 
 class ChoiceForm(forms.Form):
@@ -103,7 +85,7 @@ class ChangeTags(Allowed, View):
     def _change(self, values: dict[str, Any]) -> None:
         chosen = [pk for pk in self.request.POST.getlist("tags")[:MOST_AT_ONCE] if pk.isdecimal() and len(pk) < 19]
         tags = self.access.id_tags(PERMISSION).filter(pk__in=chosen).select_related("group")
-        tell(self.request, change(tags, values))
+        tell(self.request, len(change_tags(tags, values)))
 
 
 class ChangeTag(Allowed, View):
@@ -118,7 +100,7 @@ class ChangeTag(Allowed, View):
             raise PermissionDenied
         if action not in ACTIONS:
             raise BadRequest("unknown action")
-        tell(request, change([tag], ACTIONS[action]()))
+        tell(request, len(change_tags([tag], ACTIONS[action]())))
         return back(request, reverse("screens:tag", args=[pk]))
 
 

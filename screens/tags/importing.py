@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 from django.db.models import Model, QuerySet
@@ -15,6 +16,7 @@ from django.utils.translation import gettext as _
 from import_export.resources import Diff
 
 from jobs.progress import Progress
+from people import audit
 from people.access import Access
 from stations import changes
 from stations.models import Site
@@ -105,6 +107,7 @@ class TagImport(IdTagResource):
     def __init__(self, access: Access, site: Site | None, progress: Progress) -> None:
         super().__init__()
         self.fields["group"].widget = _Groups(access)
+        self._actor = access.user if isinstance(access.user, User) else None
         self._site = site
         self._progress = progress
         everywhere = access.everywhere(PERMISSION)
@@ -151,6 +154,7 @@ class TagImport(IdTagResource):
         for batch in _batches(self._changed):
             with transaction.atomic():
                 _save_groups(batch)
+                audit.record_updates(batch, columns, actor=self._actor)
                 IdTag.objects.bulk_update(batch, columns)
             self._progress.step(len(batch))
         changes.note("tags")

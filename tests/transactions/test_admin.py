@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from auditlog.models import LogEntry
 from django.contrib.auth.models import User
 from django.utils import timezone, translation
 
@@ -40,6 +41,8 @@ def test_a_tag_is_blocked_and_unblocked(rows, operator, action, blocked):
     act(operator, action, tag)
     tag.refresh_from_db()
     assert tag.blocked is blocked
+    entry = LogEntry.objects.get_for_object(tag).latest("timestamp")
+    assert (entry.changes, entry.actor.username) == ({"blocked": [str(not blocked), str(blocked)]}, "operator")
 
 
 def test_an_archived_tag_is_hidden_and_comes_back(rows, operator):

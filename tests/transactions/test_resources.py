@@ -12,6 +12,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from auditlog.models import LogEntry
 from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -224,6 +225,8 @@ def test_tags_are_imported_after_a_preview(operator):
     assert (new.group.parent_id_tag, new.blocked, new.max_concurrent) == ("FLEET1", True, 2)
     assert new.expires_at == datetime(2027, 12, 31, 17, tzinfo=UTC)
     assert (known.holder, known.group.parent_id_tag) == ("Änne", "GROUP2")
+    entry = LogEntry.objects.get_for_object(known).get(action=LogEntry.Action.UPDATE)  # the preview left none
+    assert (entry.changes["holder"][1], entry.actor.username) == ("Änne", "operator")
 
 
 @pytest.mark.parametrize("file_format", ["xlsx", "csv"])
@@ -429,6 +432,8 @@ def test_chargers_are_imported_but_never_approved(rows, operator):
     assert (known.name, known.site.name, known.registration_status) == ("Bay 1", "Yard", "Pending")
     assert new.registration_status == "Pending"
     assert Site.objects.filter(name="Yard").exists()
+    entry = LogEntry.objects.get_for_object(known).get(action=LogEntry.Action.UPDATE)
+    assert (entry.changes["site"][1], entry.actor.username) == ("Yard", "operator")
 
 
 def test_importing_chargers_leaves_their_connection_alone(rows):

@@ -19,6 +19,7 @@ from stations.admin.pages import ArchivedFilter, PageAdmin, badge, link, moment
 
 from ..models import IdTag, IdTagGroup, UnknownIdTag
 from ..resources import IdTagResource
+from ..tag_changes import change_tags
 from ..unknown import not_entered
 
 
@@ -118,17 +119,17 @@ class IdTagAdmin(ImportAdmin, ExportAdmin, PageAdmin[IdTag]):
 
     @admin.action(description=_("Archive"), permissions=["change"])
     def archive(self, request: HttpRequest, queryset: QuerySet[IdTag]) -> None:
-        self._change(request, queryset.filter(archived_at=None), "archived", archived_at=timezone.now())
+        self._change(request, queryset, "archived", archived_at=timezone.now())
 
     @admin.action(description=_("Restore from the archive"), permissions=["change"])
     def restore(self, request: HttpRequest, queryset: QuerySet[IdTag]) -> None:
-        self._change(request, queryset.exclude(archived_at=None), "restored", archived_at=None)
+        self._change(request, queryset, "restored", archived_at=None)
 
     def _change(self, request: HttpRequest, queryset: QuerySet[IdTag], what: str, **values: Any) -> None:
-        tags = list(queryset)
-        count = IdTag.objects.filter(pk__in=[tag.pk for tag in tags]).update(**values)
-        for tag in tags:
+        changed = change_tags(queryset, values)
+        for tag in changed:
             self.log_change(request, tag, what)
+        count = len(changed)
         done = ngettext("%(count)d tag changed.", "%(count)d tags changed.", count) % {"count": count}
         self.message_user(request, done, messages.SUCCESS)
 

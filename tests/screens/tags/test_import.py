@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import openpyxl
 import pytest
+from auditlog.models import LogEntry
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
@@ -78,6 +79,36 @@ def test_a_file_is_looked_at_and_then_imported(operator, anna):
     anna.refresh_from_db()
     assert (anna.id_tag, anna.holder, anna.group.parent_id_tag) == ("04A1B2C3D4E5F2", "Änne", "MADE")
     assert anna.site is not None  # where a known tag is managed is no matter of the file
+
+
+def changes_of(tag):
+    entries = LogEntry.objects.get_for_object(tag).filter(action=LogEntry.Action.UPDATE)
+    return [(entry.actor.username, entry.changes) for entry in entries.order_by("timestamp")]
+
+
+def test_what_an_import_changes_of_a_tag_is_in_its_history(operator, anna):
+    data = as_csv(["id_tag", "blocked", "parent_id_tag"], [anna.id_tag, "yes", "MADE"], ["NEW1", "yes", ""])
+    preview = upload(operator, data)
+    assert changes_of(anna) == []
+    confirm(operator, preview)
+    assert changes_of(anna) == [("operator", {"blocked": ["False", "True"], "group": ["None", "MADE"]})]
+    assert changes_of(IdTag.objects.get(id_tag="NEW1")) == []
+    confirm(operator, upload(operator, data))
+    assert len(changes_of(anna)) == 1
+
+
+def test_what_a_large_import_changes_of_a_tag_is_in_its_history(operator, anna, small_limits):
+    confirm_large(operator, as_csv(["id_tag", "blocked"], *([f"N{number}", "no"] for number in range(5))))
+    confirm_large(operator, as_csv(["id_tag", "blocked"], *([f"N{number}", "yes"] for number in range(5))))
+    for number in range(5):
+        assert changes_of(IdTag.objects.get(id_tag=f"N{number}")) == [("operator", {"blocked": ["False", "True"]})]
+
+
+def confirm_large(client, data):
+    preview = upload(client, data)
+    Runner().run_next()
+    confirm(client, preview)
+    Runner().run_next()
 
 
 def test_a_preview_can_be_read_by_kind(operator):

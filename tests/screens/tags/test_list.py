@@ -200,7 +200,18 @@ def test_a_change_is_on_record(anna):
     act(browser("operator"), "block", anna)
     entry = LogEntry.objects.get_for_object(anna).latest("timestamp")
     assert entry.changes == {"blocked": ["False", "True"]}
-    assert entry.actor.username == "operator"
+    assert (entry.actor.username, entry.remote_addr) == ("operator", "127.0.0.1")
+    act(
+        browser("operator"), "set_group", anna, group=IdTagGroup.objects.create(parent_id_tag="FLEET", name="Vans").name
+    )
+    assert LogEntry.objects.get_for_object(anna).latest("timestamp").changes == {"group": ["None", "Vans"]}
+
+
+def test_what_changes_nothing_is_not_on_record(anna):
+    ben = IdTag.objects.create(id_tag="B1", blocked=True)
+    act(browser("operator"), "block", anna, ben)
+    changed = LogEntry.objects.filter(action=LogEntry.Action.UPDATE)
+    assert [entry.object_repr for entry in changed.exclude(actor=None)] == [str(anna)]
 
 
 def test_what_may_not_be_changed_is_not(anna, yard):
