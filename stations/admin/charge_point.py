@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -12,7 +12,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
-from .. import recipes, services
+from .. import changes, recipes, services
 from ..models import ChargePoint, ConfigurationKey, Connector
 from ..resources import ChargePointResource
 from .charge_point_filters import OnlineFilter, SecurityProfileFilter
@@ -144,6 +144,9 @@ class ChargePointAdmin(ImportAdmin, ExportAdmin, PageAdmin[ChargePoint]):
             ("stations.progressreport", own, _("Progress reports")),
             ("stations.repair", own, _("Repaired input")),
         ]
+
+    def topics(self, keys: Iterable[Any]) -> Iterable[str]:
+        return map(changes.station, keys)
 
     @admin.display(description=_("state"), ordering="connection")
     def state(self, station: ChargePoint) -> SafeString:

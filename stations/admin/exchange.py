@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from import_export.admin import ExportActionMixin, ImportMixin
 from import_export.forms import ExportForm, ImportForm
 
+from .. import changes
 from ..uploads import MAX_BYTES, Csv, SheetFormat, UnreadableFile, UploadStorage, Xlsx
 from .pages import has_nul
 
@@ -90,6 +91,7 @@ class ImportAdmin(ImportMixin):  # type: ignore[misc]
     def process_result(self, result: Any, request: HttpRequest) -> HttpResponse:
         if result.has_errors() or result.has_validation_errors():
             return self._refused(request, None)  # the table changed between preview and confirmation
+        changes.note(*self.topics([row.object_id for row in result if row.object_id and row.is_update()]))
         response: HttpResponse = super().process_result(result, request)
         return response
 

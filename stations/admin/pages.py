@@ -16,6 +16,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from .. import changes
 from ..moments import local_text
 from ..pagination import CappedPaginator
 
@@ -69,6 +70,22 @@ class PageAdmin(_ModelAdmin[M]):
     def related_lists(self, row: M) -> list[tuple[str, str, Any]]:
         """Lists that belong to a row: (permission model `app.model`, query, label)."""
         return []
+
+    def topics(self, keys: Iterable[Any]) -> Iterable[str]:
+        """What open pages must look at again when the rows with these keys change here (`stations.changes`)."""
+        return ()
+
+    def log_addition(self, request: HttpRequest, obj: M, message: Any) -> Any:
+        changes.note(*self.topics([obj.pk]))
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: M, message: Any) -> Any:
+        changes.note(*self.topics([obj.pk]))
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[M]) -> Any:
+        changes.note(*self.topics([row.pk for row in queryset]))
+        return super().log_deletions(request, queryset)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         row = context.get("original")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
@@ -10,7 +11,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from ..models import Site
+from .. import changes
+from ..models import ChargePoint, Site
 from .pages import PageAdmin
 
 
@@ -28,6 +30,9 @@ class SiteAdmin(PageAdmin[Site]):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fields if obj else self.fields[:-1]
+
+    def topics(self, keys: Iterable[Any]) -> Iterable[str]:
+        return map(changes.station, ChargePoint.objects.filter(site__in=keys).values_list("pk", flat=True))
 
     @admin.display(description=_("chargers"), ordering="charger_count")
     def chargers(self, site: Any) -> SafeString:

@@ -203,3 +203,18 @@ def test_a_site_with_chargers_is_not_deleted(rows, station):
     client = browser("administrator")
     client.post(f"/admin/stations/site/{station.site_id}/delete/", {"post": "yes"})
     assert Site.objects.filter(pk=station.site_id).exists()
+
+
+# Who hears of it
+
+
+def test_open_pages_hear_of_a_charger_and_of_its_site(station, operator, monkeypatch):
+    told: list[str] = []
+    monkeypatch.setattr("stations.changes.note", lambda *topics: told.extend(topics))
+    assert operator.post(f"{LIST}{station.pk}/change/", fields(station, name="Bay 7")).status_code == 302
+    assert told == [f"station:{station.pk}"]
+    told.clear()
+    site = Site.objects.create(name="Yard")
+    ChargePoint.objects.update(site=site)
+    assert operator.post(f"/admin/stations/site/{site.pk}/change/", {"name": "Court"}).status_code == 302
+    assert told == [f"station:{station.pk}"]

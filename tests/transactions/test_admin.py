@@ -11,7 +11,7 @@ from django.utils import timezone, translation
 
 from tests.admin_cast import make_everything
 from tests.people import browser
-from transactions.models import IdTag, MeterValue, OrphanedStop, UnknownIdTag
+from transactions.models import IdTag, IdTagGroup, MeterValue, OrphanedStop, UnknownIdTag
 from transactions.unknown import usable_numbers
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +43,34 @@ def test_a_tag_is_blocked_and_unblocked(rows, operator, action, blocked):
     assert tag.blocked is blocked
     entry = LogEntry.objects.get_for_object(tag).latest("timestamp")
     assert (entry.changes, entry.actor.username) == ({"blocked": [str(not blocked), str(blocked)]}, "operator")
+
+
+@pytest.fixture
+def told(monkeypatch):
+    topics: list[str] = []
+    monkeypatch.setattr("stations.changes.note", lambda *names: topics.extend(names))
+    return topics
+
+
+def test_open_pages_hear_of_tags_and_groups(rows, operator, told):
+    group = {"parent_id_tag": "VANS", "name": "Vans"}
+    tag = rows["transactions.idtag"]
+    for url, values in (
+        ("/admin/transactions/idtaggroup/add/", group),
+        (f"{TAGS}add/", {"id_tag": "NEW1"}),
+        (f"{TAGS}{tag.pk}/change/", {"id_tag": tag.id_tag, "holder": "Somebody"}),
+    ):
+        told.clear()
+        assert operator.post(url, values).status_code == 302
+        assert told == ["tags"], url
+    made = IdTagGroup.objects.get(parent_id_tag="VANS")
+    told.clear()
+    removed = browser("administrator").post(f"/admin/transactions/idtaggroup/{made.pk}/delete/", {"post": "yes"})
+    assert removed.status_code == 302
+    assert "tags" in told
+    told.clear()
+    act(operator, "block", tag)
+    assert {*told} == {"tags"}
 
 
 def test_an_archived_tag_is_hidden_and_comes_back(rows, operator):

@@ -209,6 +209,19 @@ def test_control_characters_do_not_break_a_workbook(rows, operator):
 # In
 
 
+def test_open_pages_hear_of_an_import(operator, monkeypatch):
+    told: list[str] = []
+    monkeypatch.setattr("stations.changes.note", lambda *names: told.extend(names))
+    preview = upload(operator, as_csv(["id_tag"], ["NEW1"]))
+    assert told == []
+    confirm(operator, preview)
+    assert told == ["tags"]
+    told.clear()
+    chargers = "/admin/stations/chargepoint/"
+    confirm(operator, upload(operator, as_csv(["identity", "name"], ["cp-1", "Bay"]), url=chargers), url=chargers)
+    assert told == [f"station:{ChargePoint.objects.get().pk}"]
+
+
 def test_tags_are_imported_after_a_preview(operator):
     data = as_csv(
         ["id_tag", "holder", "parent_id_tag", "blocked", "expires_at", "max_concurrent", "note"],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -97,6 +98,9 @@ class IdTagAdmin(ImportAdmin, ExportAdmin, PageAdmin[IdTag]):
     def related_lists(self, tag: IdTag) -> list[tuple[str, str, Any]]:
         return [("transactions.transaction", f"tag__id__exact={tag.pk}", _("Transactions"))]
 
+    def topics(self, keys: Iterable[Any]) -> Iterable[str]:
+        return ("tags",)
+
     @admin.display(description=_("state"))
     def state(self, tag: IdTag) -> SafeString:
         return badge("offline", gettext("Archived")) if tag.archived_at else validity_badge(tag)
@@ -151,6 +155,9 @@ class IdTagGroupAdmin(PageAdmin[IdTagGroup]):
 
     def related_lists(self, group: IdTagGroup) -> list[tuple[str, str, Any]]:
         return [("transactions.idtag", f"group__id__exact={group.pk}", _("Tags"))]
+
+    def topics(self, keys: Iterable[Any]) -> Iterable[str]:
+        return ("tags",)
 
     @admin.display(description=_("state"))
     def state(self, group: IdTagGroup) -> SafeString:
