@@ -16,6 +16,7 @@ from django.utils import timezone
 from certificates import delivery, renewal, revocation, roots, upgrades
 from charging_profiles import clock_changes, settling
 from jobs import files
+from people import retention as people_retention
 from stations import commands, effects, presence, recipes, rotation, services, takeovers
 from stations.wall_clock import patient_now
 from transactions import local_lists, monthly_sums, power, thinning
@@ -70,6 +71,7 @@ JOBS = (
     ClockJob("months that are over are summed up", 10, lambda: monthly_sums.advance(timezone.now())),
     ClockJob("old meter values are thinned out", 5, lambda: thinning.advance(timezone.now())),
     ClockJob("old files of jobs are deleted", 3600, lambda: files.prune(timezone.now())),
+    ClockJob("old history is deleted", 60, lambda: people_retention.prune(timezone.now())),
     ClockJob("old files from chargers are deleted", 3600, lambda: retention.prune(timezone.now())),
 )
 

@@ -31,6 +31,7 @@ REQUIRE_SUBPROTOCOL = _configuration.boolean("REQUIRE_SUBPROTOCOL", default=Fals
 MESSAGE_LOG = _configuration.choice("MESSAGE_LOG", "all", ("all", "errors", "none"))
 MESSAGE_RETENTION_DAYS = _configuration.number("MESSAGE_RETENTION_DAYS", 14, 1, 3650)
 ATTEMPT_RETENTION_DAYS = _configuration.number("ATTEMPT_RETENTION_DAYS", 7, 1, 3650)
+HISTORY_RETENTION_DAYS = _configuration.number("HISTORY_RETENTION_DAYS", 0, 0, 36500)
 METER_VALUE_DETAIL_DAYS = _configuration.number("METER_VALUE_DETAIL_DAYS", 0, 0, 36500)
 HEARTBEAT_INTERVAL = _configuration.number("HEARTBEAT_INTERVAL", 300, 10, 86400)
 

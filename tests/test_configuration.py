@@ -48,6 +48,7 @@ def settings(data_dir: Path, *names: str, **variables: str) -> dict[str, object]
         ("MESSAGE_LOG", "some"),
         ("MESSAGE_RETENTION_DAYS", "0"),
         ("ATTEMPT_RETENTION_DAYS", "-1"),
+        ("HISTORY_RETENTION_DAYS", "-1"),
         ("METER_VALUE_DETAIL_DAYS", "-1"),
         ("HEARTBEAT_INTERVAL", "9"),
         ("FILES_URL", "ftp://files.example.org"),

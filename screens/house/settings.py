@@ -65,6 +65,11 @@ def environment() -> tuple[Entry, ...]:
             settings.ATTEMPT_RETENTION_DAYS,
         ),
         Entry(
+            "HISTORY_RETENTION_DAYS",
+            gettext_lazy("Days that it is kept who changed what"),
+            settings.HISTORY_RETENTION_DAYS or _("for good"),
+        ),
+        Entry(
             "METER_VALUE_DETAIL_DAYS",
             gettext_lazy("Days until meter values are thinned out"),
             settings.METER_VALUE_DETAIL_DAYS or _("never"),
