@@ -49,8 +49,11 @@ class JobQuerySet(models.QuerySet["Job"]):
     def of_dead_runners(self, now: datetime) -> JobQuerySet:
         return self.filter(state=State.RUNNING, beat_at__lt=now - DEAD_AFTER)
 
+    @transaction.atomic
     def queue(self, kind: str, title: str, owner: User, parameters: dict[str, Any]) -> Job:
         """See `jobs.queue`."""
+        # a second press at the same moment waits here, and finds the first one's job
+        User.objects.select_for_update(no_key=True).filter(pk=owner.pk).first()
         own = self.unfinished().filter(owner=owner)
         for job in own.filter(kind=kind, cancel_requested=False):
             if job.parameters == parameters:

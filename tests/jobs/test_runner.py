@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -45,6 +46,27 @@ def test_a_job_runs_and_leaves_its_file_and_its_sentence(kind, anna, runner):
     assert b"".join(files.pieces(row)) == b"a,b\n"
     assert row.expires_at - row.ended_at == timedelta(hours=24)
     assert not runner.run_next()
+
+
+def test_two_presses_at_the_same_moment_queue_one_job(kind, anna):
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has one writer")
+    kind("count", lambda job, progress: None)
+
+    def press():
+        try:
+            return jobs.queue("count", "Again", anna, {"to": 3})
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            job = jobs.queue("count", "Counting", anna, {"to": 3})
+            second = pool.submit(press)
+            with pytest.raises(TimeoutError):  # what the first will have become is not known yet
+                second.result(0.5)
+        assert second.result(PATIENCE_S) == job
+    assert Job.objects.count() == 1
 
 
 def test_the_same_work_is_not_queued_twice(kind, anna, runner):
