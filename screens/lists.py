@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import BadRequest
-from django.db.models import QuerySet
+from django.core.exceptions import BadRequest, FieldDoesNotExist
+from django.db.models import F, Model, QuerySet
+from django.db.models.expressions import OrderBy
 from django.utils.functional import cached_property
 from django.views.generic import ListView
 
@@ -19,7 +20,8 @@ class ListPage(InParts, ListView):  # type: ignore[type-arg]
 
     `filterset_class` is a django-filter FilterSet over what `get_rows` gives, which is what the reader may see. An
     address whose values make no sense shows the error beside the filter and no rows. `sorts` maps the words that
-    `?sort=` knows (with `-` in front for descending) to the columns behind them; the first is the default order.
+    `?sort=` knows (with `-` in front for descending) to the columns behind them; the first is the default order. Rows
+    without a value stand last either way.
     """
 
     context_object_name = "rows"
@@ -57,7 +59,8 @@ class ListPage(InParts, ListView):  # type: ignore[type-arg]
         return self.get_rows().none()
 
     def get_queryset(self) -> QuerySet[Any]:
-        return self.filtered.order_by(*self.order)
+        rows = self.filtered
+        return rows.order_by(*(_empty_last(rows.model, column) for column in self.order))
 
     @property
     def sort(self) -> str:
@@ -85,3 +88,20 @@ class ListPage(InParts, ListView):  # type: ignore[type-arg]
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         filterset = self.filterset if self.filterset_class is not None else None
         return super().get_context_data(filterset=filterset, is_filtered=self.is_filtered, sort=self.sort, **kwargs)
+
+
+def _empty_last(model: type[Model], column: str) -> OrderBy | str:
+    """Databases differ about where to put NULL. Only where there may be one: PostgreSQL's indexes know one place."""
+    path = column.removeprefix("-")
+    if not _may_be_empty(model, path):
+        return column
+    return OrderBy(F(path), descending=column.startswith("-"), nulls_last=True)
+
+
+def _may_be_empty(model: type[Model], path: str) -> bool:
+    name, _, rest = path.partition("__")
+    try:
+        field: Any = model._meta.get_field(name)
+    except FieldDoesNotExist:  # a column the list has made itself, or `pk`
+        return False
+    return field.null or bool(rest and _may_be_empty(field.related_model, rest))

@@ -111,6 +111,9 @@ def test_chargers_are_sorted(house):
     assert order("") == ["B", "C", "A"]  # by what they are called
     assert (order("identity"), order("-identity")) == (["A", "B", "C"], ["C", "B", "A"])
     assert order("seen") == ["C", "B", "A"]
+    house.charger("NEW", last_seen_at=None)
+    assert order("seen") == ["C", "B", "A", "NEW"]  # on every database, whichever way
+    assert order("-seen") == ["A", "B", "C", "NEW"]
 
 
 def test_the_list_alone_is_fetched_when_a_filter_changes(house):

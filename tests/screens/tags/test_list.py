@@ -80,6 +80,9 @@ def test_tags_are_found(house, anna, yard):
     assert shown("status=archived") == ["Dora"]
     assert shown("group=fleet") == shown("group=van") == shown("q=second") == ["Ben"]
     assert shown("in_use=no") == ["Ben", "Carl", "Emil"]
+    assert shown("sort=until") == ["Carl", "Anna", "Ben", "Emil"]
+    assert shown("sort=-until") == ["Carl", "Emil", "Ben", "Anna"]
+    assert shown("sort=group") == ["Emil", "Ben", "Anna", "Carl"]  # CLOSED, FLEET, none
     assert shown("sort=-holder") == ["Emil", "Carl", "Ben", "Anna"]
     assert "Its group is blocked." in text_of(browser("viewer").get(f"{LIST}?status=blocked"))
 
