@@ -14,6 +14,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from people.access import Access
 from stations.models import ChargePointStatus, Connector, Site
@@ -215,11 +216,12 @@ def power_chart(access: Access, site: Site | None) -> dict[str, Any] | None:
     return {
         "data": {
             "kind": "step",
+            "label": _("Time"),
             "zone": zone_name(),
             "x": [at for at, _watts in points],
             "series": [
                 {
-                    "label": "kW",
+                    "label": _("Power"),
                     "unit": "kW",
                     "values": [None if watts is None else watts / 1000 for _at, watts in points],
                     "color": "--st-charging",

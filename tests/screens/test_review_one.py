@@ -209,6 +209,14 @@ def test_the_days_power_is_drawn_in_the_readers_zone(db: None) -> None:
     assert page.context["power_chart"]["data"]["zone"] == "Asia/Kolkata"
 
 
+def test_the_days_power_is_labelled_in_the_readers_language(db: None) -> None:
+    make_station("BAY")
+    PowerRecord.objects.create(at=timezone.now() + timedelta(minutes=1), power_w=11_000)
+    page = browser_of(person("viewer")).get("/", headers={"Accept-Language": "de"})
+    data = page.context["power_chart"]["data"]
+    assert (data["label"], data["series"][0]["label"]) == ("Zeit", "Leistung")
+
+
 @pytest.mark.parametrize("path", ["/", "/welcome/"])
 def test_many_chargers_that_wait_cost_no_more_queries(db: None, path: str) -> None:
     make_station("BAY")
