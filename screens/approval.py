@@ -32,7 +32,7 @@ class ApprovalForm(forms.ModelForm):  # type: ignore[type-arg]
         model = ChargePoint
         fields = ("name", "site")
         labels = {"name": gettext_lazy("Name"), "site": gettext_lazy("Site")}
-        widgets = {"name": forms.TextInput(attrs={"placeholder": gettext_lazy("Name, for example Bay 03"), "size": 22})}
+        widgets = {"name": forms.TextInput(attrs={"placeholder": gettext_lazy("Name, for example Bay 03"), "size": 26})}
 
     def __init__(
         self, data: Any = None, *, instance: ChargePoint, access: Access, sites: Sequence[Site] | None = None
