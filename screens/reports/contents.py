@@ -70,4 +70,5 @@ def label_of(bucket: date, per: str) -> str:
 def chart_of(over_time: dict[date, Use], per: str) -> Chart:
     labels = [label_of(bucket, per) for bucket in over_time]
     energy = [Decimal(use.energy_wh) / 1000 for use in over_time.values()]
-    return Chart("energy", "bar", labels, [Series(_("Energy"), "kWh", energy)])
+    about = {"day": _("Day"), "month": _("Month"), "year": _("Year")}[per]
+    return Chart("energy", "bar", labels, [Series(_("Energy"), "kWh", energy)], about=about)

@@ -242,6 +242,12 @@ def test_days_of_a_long_period_become_months(garages):
     assert "Nov 2026</th>" in html
 
 
+@pytest.mark.parametrize(("per", "title"), [("day", "Day"), ("month", "Month"), ("year", "Year")])
+def test_the_chart_says_what_stands_below_it(garages, per, title):
+    html = page(browser("viewer"), f"since=2026-11-01&until=2026-11-30&per={per}")
+    assert f'<th scope="col">{title}</th><th scope="col" class="num">Energy</th>' in html
+
+
 def test_without_any_wish_it_is_this_month(garages):
     garages.anna.transactions.update(started_at=timezone.now())
     html = page(browser("viewer"), "")
