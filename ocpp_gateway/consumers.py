@@ -275,7 +275,7 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
         except OcppError as error:
             return self._refuse_call(frame, text, error, received_at)
         reply = await self._handle(call)
-        self.conversation.remember(known_by, reply.text)
+        self.conversation.remember(frame.action, known_by, reply.text)
         if self.conversation.asked_for(frame.action):
             self._post(call.show_effect)
         if isinstance(reply.response, BootNotificationResponse):

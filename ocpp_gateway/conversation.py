@@ -15,6 +15,8 @@ TRANSACTION_ACTIONS = frozenset({"StartTransaction", "StopTransaction", "MeterVa
 #: A triggered message must come within this time (there is one StatusNotification per connector, so several may).
 TRIGGER_WINDOW_S = 60.0
 _REMEMBERED_ANSWERS = 16
+#: Their answers hold at their moment: a station that repeats its boot until it is accepted may keep the frame's id.
+_ANSWERED_ANEW = frozenset({"Authorize", "BootNotification", "Heartbeat"})
 
 #: What makes a CALL the same one on a socket: its id and what it says, since some stations reuse ids.
 Fingerprint = tuple[str, int]
@@ -49,10 +51,12 @@ class Conversation:
         raise SecurityError(f"{action} before this charge point was accepted")
 
     def earlier_answer(self, known_by: Fingerprint) -> str | None:
-        """What we answered to the very same CALL on this socket."""
+        """What we answered to the very same CALL on this socket, unless that may be otherwise by now."""
         return self._answers.get(known_by)
 
-    def remember(self, known_by: Fingerprint, answer: str) -> None:
+    def remember(self, action: str, known_by: Fingerprint, answer: str) -> None:
+        if action in _ANSWERED_ANEW:
+            return
         self._answers[known_by] = answer
         if len(self._answers) > _REMEMBERED_ANSWERS:
             self._answers.popitem(last=False)

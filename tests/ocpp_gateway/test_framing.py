@@ -1,17 +1,20 @@
 """Frames on the wire: one reply to every readable CALL, silence where none is due, and the log of it all."""
 
 import json
+from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import sync_to_async
 
 from ocpp_gateway import dispatch, journal
+from ocpp_gateway.v16.handlers import heartbeat
 from stations import services
 from stations.masking import mask_text
 from stations.models import Connector, Message, Repair, StatusRecord
 from tests.conftest import make_station
 from tests.fake_charge_point import CallFailed
-from transactions.models import Transaction
+from transactions.models import IdTag, Transaction
 
 STATUS = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
 
@@ -125,6 +128,19 @@ async def test_of_calls_under_one_id_each_is_known_again(cp, stored):
     for payload in (STATUS, other, STATUS, other):
         await cp.exchange([2, "same", "StatusNotification", payload])
     assert await stored(StatusRecord.objects.count) == 2
+
+
+async def test_a_heartbeat_under_an_old_id_is_told_the_time(cp, monkeypatch):
+    await cp.exchange([2, "same", "Heartbeat", {}])
+    monkeypatch.setattr(heartbeat, "timezone", SimpleNamespace(now=lambda: datetime(2031, 1, 2, 3, 4, 5, tzinfo=UTC)))
+    assert await cp.exchange([2, "same", "Heartbeat", {}]) == {"currentTime": "2031-01-02T03:04:05Z"}
+
+
+async def test_a_tag_under_an_old_id_is_judged_anew(cp, stored, tag):
+    asked = [2, "same", "Authorize", {"idTag": tag.id_tag}]
+    assert (await cp.exchange(asked))["idTagInfo"]["status"] == "Accepted"
+    await stored(lambda: IdTag.objects.update(blocked=True))
+    assert (await cp.exchange(asked))["idTagInfo"]["status"] == "Blocked"
 
 
 async def test_everything_is_logged(cp, stored):

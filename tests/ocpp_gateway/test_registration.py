@@ -48,6 +48,16 @@ async def test_approval_triggers_the_next_boot(gateway, connect, stored):
     assert (command.status, command.answer) == ("accepted", {"status": "Accepted"})
 
 
+async def test_a_boot_sent_again_under_its_id_hears_of_the_approval(gateway, connect):
+    """Some firmware repeats the frame as it was until it is accepted."""
+    cp = await connect("NEW")
+    boot = [2, "boot", "BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"}]
+    assert (await cp.exchange(boot))["status"] == "Pending"
+    await sync_to_async(approve)("NEW")
+    await (await cp.expects("TriggerMessage", requestedMessage="BootNotification")).replies(status="Rejected")
+    assert (await cp.exchange(boot))["status"] == "Accepted"
+
+
 async def test_a_station_that_never_boots_can_be_approved(gateway, connect, tag):
     cp = await connect("SHY")
     await sync_to_async(approve)("SHY")
