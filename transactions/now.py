@@ -71,6 +71,7 @@ class Session(NamedTuple):
     transaction_id: int
     #: When its energy register last moved, by what we believe of the station's clock.
     register_at: datetime
+    meter_start_wh: int
     #: How long after its own time the start came: the station's clock is behind, or it was offline.
     lag: timedelta
     #: State of its connector, and since when.
@@ -81,10 +82,10 @@ class Session(NamedTuple):
     def of(cls, row: Mapping[str, Any], status: str, status_at: datetime | None) -> Session:
         """Of a transaction's SESSION_COLUMNS and the state of its connector."""
         lag = max(row["start_received_at"] - row["started_at"], timedelta(0))
-        return cls(row["pk"], row["register_at"], lag, status, status_at)
+        return cls(row["pk"], row["register_at"], row["meter_start_wh"], lag, status, status_at)
 
 
-SESSION_COLUMNS = ("pk", "register_at", "started_at", "start_received_at")
+SESSION_COLUMNS = ("pk", "register_at", "meter_start_wh", "started_at", "start_received_at")
 
 
 def now_of(connector_pks: Collection[int], *, at: datetime | None = None) -> dict[int, Now]:
@@ -123,7 +124,7 @@ def now_from(session: Session, readings: Sequence[Reading], moment: datetime) ->
     currents = [amperes for amperes in (*phases, _latest(fresh, "current_a")) if amperes is not None]
     current = max(currents, default=None)
     voltage = _latest(fresh, "voltage_l1_v")
-    power = _power(fresh)
+    power = _power(fresh, session.meter_start_wh)
     if _is_over(session, fresh[0]):
         power = current = None
         phases = None, None, None
@@ -164,11 +165,11 @@ def _latest(readings: Iterable[Reading], name: str) -> Any:
     return next((value for reading in readings if (value := getattr(reading, name)) is not None), None)
 
 
-def _power(readings: Sequence[Reading]) -> float | None:
+def _power(readings: Sequence[Reading], meter_start_wh: int) -> float | None:
     """Power as sent, unless the register has spoken twice since; else by the register; else by currents."""
     sent = next((reading for reading in readings if reading.power_w is not None), None)
     since = [reading for reading in readings if sent is None or reading.at > sent.at]
-    by_register = _power_by_register(since)
+    by_register = _power_by_register(since, meter_start_wh)
     if by_register is not None:
         return by_register
     if sent is not None:
@@ -176,17 +177,18 @@ def _power(readings: Sequence[Reading]) -> float | None:
     return _latest_product(readings)
 
 
-def _power_by_register(readings: Sequence[Reading]) -> float | None:
-    """Watts between the newest reading of the energy register and the next older one that is far enough away."""
+def _power_by_register(readings: Sequence[Reading], meter_start_wh: int) -> float | None:
+    """Watts between the newest reading of the energy register and the next older one that is far enough away.
+
+    Of a station with two registers (`energy.step_to`) between readings of one: its session's is below meterStart.
+    """
     known = [(reading.at, reading.energy_wh) for reading in readings if reading.energy_wh is not None]
-    if not known:
-        return None
-    at, energy_wh = known[0]
-    for earlier_at, earlier_wh in known[1:]:
-        step = at - earlier_at
-        if step >= SHORTEST_STEP:
-            is_usable = step <= LONGEST_STEP and energy_wh >= earlier_wh
-            return (energy_wh - earlier_wh) * 3600 / step.total_seconds() if is_usable else None
+    for number, (at, energy_wh) in enumerate(known):
+        for earlier_at, earlier_wh in known[number + 1 :]:
+            step, is_other = at - earlier_at, (energy_wh < meter_start_wh) != (earlier_wh < meter_start_wh)
+            if step >= SHORTEST_STEP and not is_other:
+                is_usable = step <= LONGEST_STEP and energy_wh >= earlier_wh
+                return (energy_wh - earlier_wh) * 3600 / step.total_seconds() if is_usable else None
     return None
 
 

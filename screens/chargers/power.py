@@ -23,8 +23,8 @@ MAX_SESSIONS, MAX_READINGS = 50, 4000
 #: Readings of the register closer than this are rounding, farther apart than this they are history.
 SHORTEST_STEP, LONGEST_STEP = timedelta(seconds=10), timedelta(minutes=15)
 
-#: Time of a reading, its power in W, its register in Wh
-Reading = tuple[datetime, float | None, int | None]
+#: Time of a reading, its power in W, its register in Wh, and where that was when the session began
+Reading = tuple[datetime, float | None, int | None, int]
 
 
 def power_chart(station: ChargePoint) -> Chart:
@@ -53,13 +53,12 @@ def _readings(
     """Of sessions only: that is how the index is walked, and an idle connector has no power."""
     recent = Q(ended_by=EndedBy.OPEN) | Q(stopped_at__gt=since)
     sessions = Transaction.objects.filter(recent, charge_point=station).order_by("-started_at")
-    numbers = list(sessions.values_list("pk", flat=True)[:MAX_SESSIONS])
-    rows = MeterValue.objects.filter(transaction__in=numbers, timestamp__gt=since).order_by("-timestamp")
+    starts_wh = dict(sessions.values_list("pk", "meter_start_wh")[:MAX_SESSIONS])
+    rows = MeterValue.objects.filter(transaction__in=list(starts_wh), timestamp__gt=since).order_by("-timestamp")
     found: dict[int, list[Reading]] = defaultdict(list)
-    for connector, at, power_w, energy_wh in rows.values_list("connector_id", "timestamp", "power_w", "energy_wh")[
-        :MAX_READINGS
-    ]:
-        found[connector].append((at, None if power_w is None else float(power_w), energy_wh))
+    columns = ("connector_id", "transaction_id", "timestamp", "power_w", "energy_wh")
+    for connector, session, at, power_w, energy_wh in rows.values_list(*columns)[:MAX_READINGS]:
+        found[connector].append((at, None if power_w is None else float(power_w), energy_wh, starts_wh[session]))
     return [(connector, found[connector.pk][::-1]) for connector in connectors]
 
 
@@ -69,18 +68,20 @@ def _powers(readings: Sequence[Reading]) -> dict[datetime, float]:
     Never both: many stations leave power out of a session's first and last reading, and what a register makes of the
     seconds around them is a spike.
     """
-    if any(power_w is not None for _at, power_w, _wh in readings):
-        return {at: power_w / 1000 for at, power_w, _wh in readings if power_w is not None}
+    if any(power_w is not None for _at, power_w, *_register in readings):
+        return {at: power_w / 1000 for at, power_w, *_register in readings if power_w is not None}
     powers: dict[datetime, float] = {}
-    before: tuple[datetime, int] | None = None
-    for at, _power_w, energy_wh in readings:
+    last: dict[bool, tuple[datetime, int]] = {}  # of each register: some stations have two (`energy.step_to`)
+    for at, _power_w, energy_wh, meter_start_wh in readings:
         if energy_wh is None:
             continue
+        is_of_session = energy_wh < meter_start_wh
+        before = last.get(is_of_session)
         derived = None if before is None else _between(before, (at, energy_wh))
         if derived is not None:
             powers[at] = derived / 1000
         if before is None or at - before[0] >= SHORTEST_STEP:
-            before = at, energy_wh
+            last[is_of_session] = at, energy_wh
     return powers
 
 

@@ -124,6 +124,16 @@ class TestWithoutPower:
         read(session, ago(1), energy_wh=10)
         assert now(session).power_w is None
 
+    def test_from_one_register_to_the_other_is_no_step(self, connector: Connector) -> None:
+        """Of the session in what names it, the meter's own by the clock."""
+        session = start(connector, meter_start_wh=400_000)
+        read(session, ago(3), energy_wh=1000)
+        read(session, ago(2), energy_wh=1184)
+        read(session, ago(1), "Sample.Clock", energy_wh=401_300)
+        assert now(session).power_w == 11040
+        read(session, ago(0.5), energy_wh=1460)
+        assert now(session).power_w == 11040
+
     def test_a_step_of_an_hour_is_history(self, session: Transaction) -> None:
         read(session, ago(61), energy_wh=0)
         read(session, ago(1), energy_wh=11040)

@@ -284,6 +284,17 @@ def test_power_comes_from_the_register_where_none_is_sent(house, connector, url)
     assert series["values"] == [6.0]
 
 
+def test_from_one_register_to_the_other_is_no_power(house, connector, url):
+    """Of the session in what names it, the meter's own by the clock."""
+    session, now = house.session(connector, meter_start_wh=400_000), timezone.now()
+    for minutes, register in ((22, 1000), (12, 2000), (7, 402_500), (2, 3000)):
+        MeterValue.objects.create(
+            connector=connector, transaction=session, timestamp=now - timedelta(minutes=minutes), energy_wh=register
+        )
+    [series] = browser("viewer").get(url).context["chart"].data["series"]
+    assert series["values"] == [6.0, 6.0]
+
+
 def test_a_first_reading_without_power_makes_no_spike(house, connector, url):
     session, now = house.session(connector), timezone.now()
     for minutes, register, watts in ((20, 1000, 11_000), (10, 90_000, None), (9, 90_100, 11_000)):
