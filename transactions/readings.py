@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from .models import MeterValue, Transaction
+from .models import Flag, MeterValue, Transaction
 from .samples import Sample
 
 #: Rows that are read of one session.
@@ -34,16 +34,36 @@ def points(transaction: Transaction, limit: int = 500) -> list[Point]:
     """The session's readings by time, at most `limit`: of many, neighbours are drawn together to their mean.
 
     Energy is what was delivered by then. A charger whose readings begin anew with each session (and whose meterStart
-    does not) is understood. Without a power of its own, it is what the register says.
+    does not) is understood, also where the meter's own register comes beside them. Without a power of its own, it is
+    what the register says.
     """
     rows = MeterValue.objects.filter(transaction=transaction.pk).order_by("timestamp", "pk")
     readings = list(rows.values_list(*_CHARTED)[:MAX_READINGS])
-    first = next((row[2] for row in readings if row[2] is not None), None)
-    base = transaction.meter_start_wh if first is not None and first >= transaction.meter_start_wh else 0
-    known = [Point(at, *map(_float, (w, None if wh is None else wh - base, *rest))) for at, w, wh, *rest in readings]
+    energy = _delivered(transaction, (row[2] for row in readings))
+    known = [Point(at, *map(_float, (w, wh, *rest))) for (at, w, _wh, *rest), wh in zip(readings, energy, strict=True)]
     size = -(-len(known) // limit) or 1
     drawn = [_mean(known[at : at + size]) for at in range(0, len(known), size)]
     return drawn if any(point.power_w is not None for point in drawn) else _with_power(drawn)
+
+
+def _delivered(transaction: Transaction, registers: Iterable[int | None]) -> Iterator[int | None]:
+    """What each reading of the register means: of two registers (`energy.step_to`) the one that goes on from the last.
+
+    After a real reset the register counts on from what was delivered before it.
+    """
+    start_wh, has_reset = transaction.meter_start_wh, Flag.METER_RESET in transaction.flags
+    before_wh = last_wh = 0
+    for register_wh in registers:
+        if register_wh is None:
+            yield None
+            continue
+        own_wh = register_wh - start_wh
+        is_own = own_wh >= 0 and abs(before_wh + own_wh - last_wh) <= abs(before_wh + register_wh - last_wh)
+        here_wh = own_wh if is_own else register_wh
+        if has_reset and before_wh + here_wh < last_wh:
+            before_wh = last_wh - here_wh
+        last_wh = before_wh + here_wh
+        yield last_wh
 
 
 def _float(value: Any) -> float | None:

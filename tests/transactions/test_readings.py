@@ -10,7 +10,7 @@ from transactions import readings
 from transactions.models import MeterValue
 from transactions.samples import Sample
 
-from .conftest import NOON, minute, reading
+from .conftest import NOON, minute, reading, stored
 
 pytestmark = pytest.mark.django_db
 
@@ -36,6 +36,29 @@ def test_a_register_of_the_session_begins_at_nothing(station, tag):
     started, _verdict = station.starts(meter_start_wh=1_000_000)
     station.meters(reading(minute(1), 0), reading(minute(2), 300), transaction=started)
     assert [point.energy_wh for point in readings.points(started)] == [0, 300]
+
+
+def test_the_meters_own_register_beside_the_sessions_says_the_same(station, tag):
+    """What names the session begins at 0, what comes by the clock is the meter's life."""
+    started, _verdict = station.starts(meter_start_wh=400_000)
+    station.meters(reading(minute(0), 400_000, context="Sample.Clock"))
+    station.meters(reading(minute(1), 0), reading(minute(2), 100), transaction=started)
+    station.meters(reading(minute(3), 400_200, context="Sample.Clock"))
+    station.meters(reading(minute(4), 300), transaction=started)
+    points = readings.points(started)
+    assert [point.energy_wh for point in points] == [0, 0, 100, 200, 300]
+    assert [point.power_w for point in points] == [None, 0, 6000, 6000, 6000]
+    assert stored(started).energy_wh == 300
+
+
+def test_a_register_that_begins_anew_in_the_middle_counts_on(station, running):
+    station.now = minute(10)
+    station.meters(
+        reading(minute(1), 1500), reading(minute(2), 20), reading(minute(3), 120), reading(minute(9), 980),
+        reading(minute(10), 1100), transaction=running,
+    )  # fmt: skip
+    assert [point.energy_wh for point in readings.points(stored(running))] == [500, 500, 600, 1460, 1580]
+    assert stored(running).energy_wh == 1580
 
 
 def test_power_comes_from_the_register_where_none_is_sent(station, running):
