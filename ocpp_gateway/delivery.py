@@ -93,7 +93,7 @@ class CommandDelivery:
         self._allow_what_it_triggers(command)  # already now: a station may be quicker than its CALLRESULT
         try:
             if not await self._send(prepared.text):
-                raise ConnectionLost
+                self._outbox.lose()
             reply = await asyncio.wait_for(answer, command.timeout_s)
         except ConnectionLost:
             problem = commands.CONNECTION_LOST

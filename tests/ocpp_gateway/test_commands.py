@@ -1,6 +1,7 @@
 """Our CALLs: stored before they leave, one at a time, and each with an end."""
 
 import asyncio
+import gc
 import json
 import logging
 from datetime import timedelta
@@ -161,6 +162,19 @@ async def test_a_lost_connection(cp, send, ended):
     await cp.disconnect()
     row = await ended(command)
     assert (row.status, row.error_description) == (CommandStatus.FAILED, commands.CONNECTION_LOST)
+
+
+async def test_a_line_that_breaks_under_our_frame_is_no_fault_of_ours(cp, send, ended, station, gateway, monkeypatch):
+    async def gone(_event):
+        raise ConnectionResetError
+
+    faults = []
+    monkeypatch.setattr(gateway.sockets[station.pk], "base_send", gone)
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: faults.append(context["message"]))
+    row = await ended(await send())
+    assert (row.status, row.error_description) == (CommandStatus.FAILED, commands.CONNECTION_LOST)
+    gc.collect()
+    assert faults == []
 
 
 async def test_an_offline_station(send, stored, station):
