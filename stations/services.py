@@ -160,12 +160,19 @@ def record_status(
         clock_suspect=suspect,
         **details,
     )
-    is_history = connector.status_at is not None and effective_at < connector.status_at
-    is_current = not is_history and status in ChargePointStatus.values
+    is_current = status in ChargePointStatus.values and not _is_history(connector, effective_at, received_at)
     if is_current:
         _change_status(connector, status, effective_at, details)
     effects.saw(charge_point.pk, "status", connector_id=connector_id, status=status, is_current=is_current)
     return connector
+
+
+def _is_history(connector: Connector, at: datetime, received_at: datetime) -> bool:
+    """Whether a report is older than the present state; a clock that was ahead may have been set since, by a boot."""
+    if connector.status_at is None or at >= connector.status_at:
+        return False
+    has_been_set = connector.status_at > received_at >= at > received_at - CLOCK_TOLERANCE
+    return not has_been_set
 
 
 def _change_status(connector: Connector, status: str, effective_at: datetime, details: dict[str, str]) -> None:

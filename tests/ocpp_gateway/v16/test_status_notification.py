@@ -1,6 +1,9 @@
 """StatusNotification: the state of a connector or of the station (OCPP 1.6 §4.9)."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from stations.models import Connector, StatusRecord
 from tests.scenarios.speech import at, errors_of, minute, repairs, shows
@@ -65,6 +68,24 @@ async def test_a_clock_in_the_future_does_not_freeze_the_state(cp, stored):
         True,
         False,
     ]
+
+
+@pytest.mark.parametrize("seconds", [0, 30, None])
+async def test_a_clock_that_was_ahead_and_has_been_set_does_not_freeze_the_state(cp, stored, seconds):
+    """Some minutes are within the tolerance; after the next boot they are gone."""
+    now = timezone.now()
+    await shows(cp, "Charging", timestamp=(now + timedelta(minutes=4)).isoformat())
+    told = {} if seconds is None else {"timestamp": (now - timedelta(seconds=seconds)).isoformat()}
+    await shows(cp, "Available", **told)
+    assert (await stored(the_connector)).status == "Available"
+
+
+async def test_an_old_report_of_a_clock_that_is_ahead_is_history(cp, stored):
+    now = timezone.now()
+    await shows(cp, "Available", timestamp=(now + timedelta(minutes=4)).isoformat())
+    await shows(cp, "Faulted", timestamp=(now + timedelta(minutes=3)).isoformat())
+    await shows(cp, "Charging", timestamp=(now - timedelta(hours=1)).isoformat())
+    assert (await stored(the_connector)).status == "Available"
 
 
 async def test_the_station_is_not_its_connectors(cp, stored):
