@@ -275,7 +275,8 @@ class ChargePointConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # chan
         except OcppError as error:
             return self._refuse_call(frame, text, error, received_at)
         reply = await self._handle(call)
-        self.conversation.remember(frame.action, known_by, reply.text)
+        if reply.response is not None:  # what failed was not stored: the same again is another chance
+            self.conversation.remember(frame.action, known_by, reply.text)
         if self.conversation.asked_for(frame.action):
             self._post(call.show_effect)
         if isinstance(reply.response, BootNotificationResponse):

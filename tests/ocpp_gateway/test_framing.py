@@ -8,7 +8,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from ocpp_gateway import dispatch, journal
-from ocpp_gateway.v16.handlers import heartbeat
+from ocpp_gateway.v16.handlers import heartbeat, start_transaction
 from stations import services
 from stations.masking import mask_text
 from stations.models import Connector, Message, Repair, StatusRecord
@@ -141,6 +141,19 @@ async def test_a_tag_under_an_old_id_is_judged_anew(cp, stored, tag):
     assert (await cp.exchange(asked))["idTagInfo"]["status"] == "Accepted"
     await stored(lambda: IdTag.objects.update(blocked=True))
     assert (await cp.exchange(asked))["idTagInfo"]["status"] == "Blocked"
+
+
+async def test_what_we_failed_to_handle_is_tried_again_under_its_id(cp, stored, monkeypatch):
+    def fails(*_args, **_kwargs):
+        raise ValueError("a fault of ours")
+
+    start = {"connectorId": 1, "idTag": "A", "meterStart": 0, "timestamp": "2026-11-01T10:00:00Z"}
+    with monkeypatch.context() as broken:
+        broken.setattr(start_transaction, "start_transaction", fails)
+        with pytest.raises(CallFailed, match="^InternalError"):
+            await cp.exchange([2, "same", "StartTransaction", start])
+    number = (await cp.exchange([2, "same", "StartTransaction", start]))["transactionId"]
+    assert (await stored(Transaction.objects.get)).pk == number
 
 
 async def test_everything_is_logged(cp, stored):
