@@ -61,11 +61,11 @@ def record(
     schedule: dict[str, Any] | None,
     at: datetime,
 ) -> CompositeReading | None:
-    """Keep what a station answered; None if it said nothing, which some do that accept the question.
+    """Keep what a station answered; None if it named no limit, which some do that accept the question.
 
     `schedule` is chargingSchedule. It begins when the station says, unless its clock is off: then when it was asked.
     """
-    if schedule is None:
+    if schedule is None or not schedule["chargingSchedulePeriod"]:
         return None
     asked_at = command.sent_at or at
     is_sound = starts_at is not None and abs(starts_at - asked_at) <= _CLOCK_TOLERANCE

@@ -102,6 +102,17 @@ async def test_an_answer_becomes_a_reading(cp: Any, station: ChargePoint, ended:
 
 
 @pytest.mark.django_db(transaction=True)
+async def test_an_answer_without_any_limit_says_nothing(cp: Any, station: ChargePoint, ended: Any) -> None:
+    command = await sync_to_async(comparison.ask)(station, 1, duration_s=3600, unit="A", origin=SYSTEM)
+    empty = {"chargingRateUnit": "A", "chargingSchedulePeriod": [], "duration": 3600}
+    await (await cp.hears()).replies(status="Accepted", connectorId=1, chargingSchedule=empty)
+    await ended(command)
+    assert not await CompositeReading.objects.aexists()
+    await command.arefresh_from_db()
+    assert (command.status, command.answer["chargingSchedule"]) == ("accepted", empty)
+
+
+@pytest.mark.django_db(transaction=True)
 async def test_a_refusal_does_not(cp: Any, station: ChargePoint, ended: Any) -> None:
     command = await sync_to_async(comparison.ask)(station, 9, duration_s=3600, unit="A", origin=SYSTEM)
     await (await cp.hears()).replies(status="Rejected")
