@@ -67,9 +67,9 @@ def refused(command: Command) -> None:
 def saw(charge_point_id: int, event: str, **facts: Any) -> None:
     """Something happened at a station: it ends what was awaited of it, or is a step on the way.
 
-    `event` and its facts: boot; status (connector_id, status, is_current); start (transaction, connector_id, id_tag);
-    stop (transaction, connector_id); progress (kind, status, request_id); message (message, connector_id). Costs one
-    query per write batch.
+    `event` and its facts: boot; status (connector_id, status, is_current); start (transaction, connector_id, id_tag,
+    started_at); stop (transaction, connector_id); progress (kind, status, request_id); message (message,
+    connector_id). Costs one query per write batch.
     """
     awaited = [
         (command, promise)
@@ -115,9 +115,9 @@ def _awaited(charge_point_id: int) -> list[Command]:
 
 def _rows_of(stations: Iterable[int]) -> Iterable[Command]:
     awaited = Command.objects.filter(charge_point__in=stations, effect_status=EffectStatus.AWAITED)
-    return awaited.order_by("sent_at", "pk").only(
-        "charge_point_id", "action", "payload", "answer", "effect", "effect_status", "effect_at"
-    )
+    columns = ("action", "payload", "answer", "sent_at", "effect", "effect_status", "effect_at")
+    rows = awaited.select_related("charge_point").only("charge_point__connected_at", *columns)
+    return rows.order_by("sent_at", "pk")
 
 
 def _note(command: Command, promise: Promise, facts: Facts) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from .connectors import statuses_of
@@ -17,6 +17,8 @@ from .models import ChargePointStatus, Command, ProgressReport
 Facts = Mapping[str, Any]
 Kind = ProgressReport.Kind
 
+#: How far a station's clock may be behind where its start is compared with our command.
+CLOCK_TOLERANCE = timedelta(minutes=5)
 #: The end of an update or an upload, good or bad.
 TERMINAL: dict[str, frozenset[str]] = {
     Kind.FIRMWARE: frozenset({"Installed", "InstallationFailed", "DownloadFailed"}),
@@ -55,10 +57,20 @@ def promise_of(command: Command) -> Promise | None:
 
 
 def _starts(command: Command, facts: Facts) -> bool:
-    """§5.11: the start names the tag that was sent, on the connector if one was named."""
+    """§5.11: the start names the tag that was sent, on the connector if one was named.
+
+    One from before the command that a station kept while it was offline is not what the command began.
+    """
     connector_id = command.payload.get("connectorId")
     same_tag = str(command.payload.get("idTag", "")).upper() == facts["id_tag"].upper()
-    return same_tag and connector_id in (None, facts["connector_id"])
+    return same_tag and connector_id in (None, facts["connector_id"]) and not _was_kept(command, facts["started_at"])
+
+
+def _was_kept(command: Command, started_at: datetime) -> bool:
+    """Whether a session began before the command, and before the line on which the station tells of it."""
+    if command.sent_at is None or command.charge_point.connected_at is None:
+        return False
+    return started_at < min(command.sent_at - CLOCK_TOLERANCE, command.charge_point.connected_at)
 
 
 def _stops(command: Command, facts: Facts) -> bool:

@@ -77,7 +77,12 @@ def start_transaction(
         use_reservation(transaction)
         changes.note("transactions")
         effects.saw(
-            charge_point.pk, "start", transaction=transaction.pk, connector_id=connector_id, id_tag=transaction.id_tag
+            charge_point.pk,
+            "start",
+            transaction=transaction.pk,
+            connector_id=connector_id,
+            id_tag=transaction.id_tag,
+            started_at=moment.at,
         )
         return transaction, verdict
 

@@ -53,7 +53,7 @@ def awaited_s(command: Command) -> int:
     return round((command.effect_due_at - timezone.now()).total_seconds())
 
 
-def starts(station: ChargePoint, id_tag: str = "CAFE", connector_id: int = 1) -> int:
+def starts(station: ChargePoint, id_tag: str = "CAFE", connector_id: int = 1, ago: timedelta = timedelta(0)) -> int:
     now = timezone.now()
     transaction, _ = start_transaction(
         station,
@@ -61,7 +61,7 @@ def starts(station: ChargePoint, id_tag: str = "CAFE", connector_id: int = 1) ->
         id_tag=id_tag,
         tag_too_long=False,
         meter_start_wh=0,
-        timestamp=now,
+        timestamp=now - ago,
         reservation_id=None,
         received_at=now,
     )
@@ -121,6 +121,25 @@ def test_a_start_is_the_effect_of_one_command(station: ChargePoint, told: Any) -
     number = starts(station)
     assert effect_of(first) == (EffectStatus.SEEN, {"transaction": number})
     assert effect_of(second) == (EffectStatus.AWAITED, {})
+
+
+def test_a_start_that_was_kept_is_not_its_effect(station: ChargePoint, told: Any) -> None:
+    ChargePoint.objects.update(connected_at=timezone.now())
+    command = told("RemoteStartTransaction", START)
+    starts(station, ago=timedelta(hours=2))
+    assert effect_of(command) == (EffectStatus.AWAITED, {})
+    number = starts(station)
+    assert effect_of(command) == (EffectStatus.SEEN, {"transaction": number})
+
+
+@pytest.mark.parametrize(("online", "ago"), [(timedelta(minutes=1), timedelta(minutes=4)), (timedelta(hours=3),) * 2])
+def test_the_clock_of_a_station_may_be_behind(
+    station: ChargePoint, told: Any, online: timedelta, ago: timedelta
+) -> None:
+    ChargePoint.objects.update(connected_at=timezone.now() - online)
+    command = told("RemoteStartTransaction", START)
+    number = starts(station, ago=ago - timedelta(seconds=1))
+    assert effect_of(command) == (EffectStatus.SEEN, {"transaction": number})
 
 
 def test_a_start_at_another_station_is_not_its_effect(told: Any) -> None:

@@ -66,6 +66,7 @@ const boot = () => call('BootNotification', {
   firmwareVersion: '2.2.1',
 });
 const status = (connectorId, word) => call('StatusNotification', { connectorId, errorCode: 'NoError', status: word });
+const now = () => new Date().toISOString();
 const minute = (number) => new Date(Date.UTC(2026, 10, 1, 10, number)).toISOString();
 
 async function approved() {
@@ -121,12 +122,12 @@ const COMMANDS = {
 };
 
 async function start(told) {
-  const request = { connectorId: told.connectorId, idTag: told.idTag, meterStart: START_WH, timestamp: minute(0) };
+  const request = { connectorId: told.connectorId, idTag: told.idTag, meterStart: START_WH, timestamp: now() };
   running = (await call('StartTransaction', request)).transactionId;
 }
 
 async function stop() {
-  await call('StopTransaction', { transactionId: running, meterStop: START_WH + 1, timestamp: minute(1), reason: 'Remote' });
+  await call('StopTransaction', { transactionId: running, meterStop: START_WH + 1, timestamp: now(), reason: 'Remote' });
 }
 
 function obey() {

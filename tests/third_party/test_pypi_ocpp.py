@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ class ChargePoint(OcppChargePoint):
     @after("RemoteStartTransaction")
     async def after_start(self, id_tag: str, connector_id: int, **_: Any) -> None:
         request = call.StartTransaction(
-            connector_id=connector_id, id_tag=id_tag, meter_start=1000, timestamp="2026-11-01T10:00:00Z"
+            connector_id=connector_id, id_tag=id_tag, meter_start=1000, timestamp=datetime.now(UTC).isoformat()
         )
         self.transaction_id = (await self.call(request, suppress=False)).transaction_id
 
@@ -82,7 +83,7 @@ class ChargePoint(OcppChargePoint):
     @after("RemoteStopTransaction")
     async def after_stop(self, transaction_id: int) -> None:
         request = call.StopTransaction(
-            transaction_id=transaction_id, meter_stop=1001, timestamp="2026-11-01T10:01:00Z", reason="Remote"
+            transaction_id=transaction_id, meter_stop=1001, timestamp=datetime.now(UTC).isoformat(), reason="Remote"
         )
         await self.call(request, suppress=False)
 
