@@ -11,6 +11,10 @@ from django.utils.translation import gettext_lazy as _
 from . import fields, suggestions
 from .base import CommandForm, Values
 
+#: chargingProfileId of a start's limit is this plus the connector: a profile with the same number, of another session
+#: or the whole charger, would be replaced by it (§3.13.2).
+FIRST_START_PROFILE_ID = 17_000_000
+
 
 class ChangeAvailability(CommandForm):
     action = "ChangeAvailability"
@@ -118,7 +122,7 @@ def _limiting_profile(values: Values) -> dict[str, Any]:
     """One limit from the start of the session to its end (§3.13.1); the transaction's id is not known yet."""
     period = CommandForm.compose({"start_period": 0, "limit": values["limit"]})
     return {
-        "chargingProfileId": 1,
+        "chargingProfileId": FIRST_START_PROFILE_ID + (values.get("connector_id") or 0),
         "stackLevel": 0,
         "chargingProfilePurpose": "TxProfile",
         "chargingProfileKind": "Relative",

@@ -20,6 +20,7 @@ from charging_profiles.settling import settle
 from plugcontrol.asgi import application
 from simulator import SimulatedChargePoint
 from stations.commands import SYSTEM, queue_command
+from stations.forms import FORMS
 from stations.models import ChargePoint, Command, EffectStatus
 
 from .conftest import WIRE, make_profile, states
@@ -145,15 +146,37 @@ async def test_a_profile_that_comes_with_a_remote_start(
     payload = {"idTag": "CAFE", "connectorId": 2, "chargingProfile": {**WIRE, "chargingProfilePurpose": "TxProfile"}}
     command = await sync_to_async(queue_command)(station, "RemoteStartTransaction", payload)
     await ended(command)
-    async with asyncio.timeout(10):
-        while (await stored(lambda: Command.objects.get(pk=command.pk))).effect_status != EffectStatus.SEEN:
-            await asyncio.sleep(0.02)
+    await _began(command, stored)
     await charger.delivered()
     await stored(lambda: settle(timezone.now()))
     row = await Assignment.objects.select_related("transaction").aget()
     assert row.transaction is not None
     assert (row.connector_id, row.transaction.is_running) == (2, True)
     assert await ask(2) == ("0:00 8280", [])
+
+
+async def _began(command: Command, stored: Any) -> None:
+    async with asyncio.timeout(10):
+        while (await stored(lambda: Command.objects.get(pk=command.pk))).effect_status != EffectStatus.SEEN:
+            await asyncio.sleep(0.02)
+
+
+async def test_each_start_keeps_its_own_limit(
+    charger: SimulatedChargePoint, station: ChargePoint, ask: Any, stored: Any, ended: Ended
+) -> None:
+    expert = {"connectorId": 0, "csChargingProfiles": WIRE}
+    await ended(await sync_to_async(queue_command)(station, "SetChargingProfile", expert))
+    for connector_id, limit in ((1, "8"), (2, "10")):
+        form = FORMS["RemoteStartTransaction"](
+            {"id_tag": "CAFE", "connector_id": connector_id, "limit": limit, "unit": "A"}
+        )
+        assert form.is_valid()
+        command = await sync_to_async(queue_command)(station, *form.command)
+        await ended(command)
+        await _began(command, stored)
+    await charger.delivered()
+    assert [await ask(1), await ask(2)] == [("0:00 5520", []), ("0:00 6900", [])]
+    assert await stored(states) == ["installed"] * 3
 
 
 async def test_what_it_cannot_it_refuses_and_we_know_before(charger: Any, station: ChargePoint, give: Any) -> None:

@@ -45,7 +45,7 @@ MADE_PROFILE = {
     },
 }
 LIMITED = {
-    "chargingProfileId": 1,
+    "chargingProfileId": 17_000_001,
     "stackLevel": 0,
     "chargingProfilePurpose": "TxProfile",
     "chargingProfileKind": "Relative",
