@@ -10,6 +10,7 @@ from typing import Any
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.forms.utils import to_current_timezone
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -63,6 +64,27 @@ class MomentInput(forms.DateTimeInput):
         return super().format_value(to_current_timezone(value) if isinstance(value, datetime) else value)
 
 
+class MomentField(forms.DateTimeField):
+    """Takes the hour that the clock strikes twice: the first time if that is still to come, else the second.
+
+    Django refuses it, and with it in that night every form that proposes a moment: nobody could send anything.
+    """
+
+    def to_python(self, value: Any) -> datetime | None:
+        try:
+            moment: datetime | None = super().to_python(value)
+        except forms.ValidationError as error:
+            if error.code != "ambiguous_timezone" or error.params is None:
+                raise
+            entered, zone = error.params["datetime"], error.params["current_timezone"]
+            first, second = (entered.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+            if first.utcoffset() < second.utcoffset():  # skipped, not struck twice
+                raise
+            # in UTC, for Python finds a moment of such an hour equal to none in another zone
+            moment = (first if first > timezone.now() else second).astimezone(UTC)
+        return moment
+
+
 def connector(*, station_too: bool = False, **options: Any) -> forms.IntegerField:
     """A connector's number; with `station_too` 0 means the whole station."""
     suggest = suggestions.connectors_and_station if station_too else suggestions.connectors
@@ -80,7 +102,7 @@ def id_tag(**options: Any) -> forms.CharField:
 
 
 def moment(**options: Any) -> forms.DateTimeField:
-    return forms.DateTimeField(widget=MomentInput(), validators=YEARS, **options)
+    return MomentField(widget=MomentInput(), validators=YEARS, **options)
 
 
 def url(**options: Any) -> forms.CharField:

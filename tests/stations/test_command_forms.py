@@ -473,6 +473,24 @@ def test_a_command_waits_until_a_moment_within_a_month(until):
     assert [*form.errors] == ["wait_until"] if not form.is_valid() else False
 
 
+@pytest.mark.parametrize("now", ["2026-10-24T23:30:10Z", "2026-10-25T00:30:10Z", "2026-10-25T01:30:10Z"])
+@pytest.mark.parametrize("if_offline", ["drop", "wait"])
+def test_what_the_form_proposes_can_be_sent_while_the_clocks_go_back(monkeypatch, now, if_offline):
+    """At half past one, half past two and half past two again."""
+    monkeypatch.setattr(timezone, "now", lambda: datetime.fromisoformat(now))
+    with timezone.override("Europe/Berlin"):
+        proposed = SendingForm()["wait_until"]
+        form = sending(if_offline=if_offline, wait_until=proposed.field.widget.format_value(proposed.value()))
+        assert form.is_valid(), form.errors
+    until = datetime.fromisoformat(now).replace(second=0) + timedelta(hours=1)
+    assert form.valid_until == (until if if_offline == "wait" else None)
+
+
+def test_a_moment_that_the_clocks_skip_is_none():
+    with timezone.override("Europe/Berlin"):
+        assert [*sending(wait_until="2026-03-29T02:30").errors] == ["wait_until"]
+
+
 def test_every_form_has_another_key():
     assert SendingForm()["idempotency_key"].value() != SendingForm()["idempotency_key"].value()
 
