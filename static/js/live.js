@@ -14,7 +14,7 @@ const MAX_TOPICS = 200;
 const OF_OVERVIEW = ["figures", "counts", "site"];
 const HIDDEN_MS = 5 * 60_000, SILENT_MS = 60_000, STALE_MS = 10_000;
 const LOGGED_OUT = 4401;
-const TYPED = 'input[type="text"], input:not([type]), input[type="number"], input[type="datetime-local"], textarea';
+const FILLED = 'input[type="text"], input:not([type]), input[type="number"], input[type="datetime-local"], textarea, select';
 
 let socket = null;
 let subscribed = "";
@@ -99,16 +99,21 @@ function ringWaiting() {
   }
 }
 
-// Somebody types in it or has typed, reads a dialog of it, has ticked rows of it, or nobody looks
+// Somebody types in it, has typed or chosen, reads a dialog of it, has ticked rows of it, or nobody looks
 function isBusy(element) {
   const focused = document.activeElement;
   const isTyping = focused?.matches("input, select, textarea") && element.contains(focused);
   const isAnswering = document.querySelector("#confirm[open]"); // the form that asked has to be there still
   const isChoosing = element.querySelector("dialog[open], tbody input:checked"); // rows that are ticked stay so
-  return document.hidden || isTyping || [...element.querySelectorAll(TYPED)].some(isChanged) || Boolean(isAnswering || isChoosing);
+  return document.hidden || isTyping || [...element.querySelectorAll(FILLED)].some(isChanged) || Boolean(isAnswering || isChoosing);
 }
 
-const isChanged = (field) => field.value !== field.defaultValue; // what was typed must not be lost
+// What was typed or chosen must not be lost; a choice of which nothing is said begins with its first
+function isChanged(field) {
+  if (!field.options) return field.value !== field.defaultValue;
+  const shown = [...field.options].findIndex((option) => option.defaultSelected);
+  return Math.max(0, field.selectedIndex) !== Math.max(0, shown);
+}
 
 function ringAll() {
   for (const element of document.querySelectorAll("[data-on]")) ring(element);

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, WebSocket, expect
 from websockets.sync.client import ClientConnection, connect
 
 from ..server import Server
-from .conftest import Installation, Visit, installed
+from .conftest import Installation, Visit, installed, settled
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server]
 
@@ -157,6 +157,36 @@ def test_what_somebody_types_in_is_left_alone(house: Installation, charger: Char
     page.locator("#typed").blur()
     expect(page.locator("#typed")).to_have_count(0, timeout=SOON_MS)
     expect(page.locator("main")).to_contain_text("Faulted")
+
+
+def test_a_card_that_somebody_chose_stays_chosen(house: Installation, charger: Charger, visit: Visit) -> None:
+    """What is fetched meanwhile would put back the first card, and that one would be charged."""
+    house.run("create_id_tag", "FEED", "--holder", "Anna Meier")
+    house.run("shell", "-c", _OPEN_TO_HOLDERS)
+    page = visit(house)
+    page.goto(f"{house.page}/mine/")
+    sign(page, "live")
+    tile, card = page.locator("#places .tile"), page.get_by_label("Card")
+    first = card.input_value()
+    card.select_option(label="FEED")
+    chosen = card.input_value()
+    card.blur()
+    with page.expect_response(lambda answer: answer.request.headers.get("hx-target") == "running"):
+        charger.status("Preparing")  # rings for both parts of the page
+    settled(page)
+    expect(card).to_have_value(chosen)
+    card.select_option(first)
+    card.blur()
+    expect(tile).to_have_attribute("data-status", "Preparing", timeout=SOON_MS)
+
+
+_OPEN_TO_HOLDERS = """
+from django.contrib.auth.models import User
+from stations.models import ChargePoint, Site
+from transactions.models import IdTag
+ChargePoint.objects.update(site=Site.objects.create(name="Garage", holders_may_start=True))
+IdTag.objects.update(user=User.objects.get())
+"""
 
 
 def test_a_hidden_page_closes_its_line_and_opens_it_again(house: Installation, charger: Charger, visit: Visit) -> None:
