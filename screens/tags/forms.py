@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from people.access import Access
 from transactions.models import IdTag, IdTagGroup
 
+from ..old_pages import OldPageForm
 from .fields import MomentField, NamedField
 
 
@@ -28,19 +29,7 @@ def groups_for(access: Access, permission: str) -> QuerySet[IdTagGroup]:
     return IdTagGroup.objects.filter(pk__in=access.id_tags(permission).exclude(group=None).values("group"))
 
 
-class _BlockableForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Whoever saves an old page does not lift a block that somebody else has set meanwhile, nor set one anew."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["blocked"].show_hidden_initial = True  # the page says what it showed
-
-    def clean_blocked(self) -> bool:
-        is_meant = "blocked" in self.changed_data
-        return bool(self.cleaned_data["blocked"] if is_meant else self.instance.blocked)
-
-
-class TagForm(_BlockableForm):
+class TagForm(OldPageForm):
     """A tag, as far as the person may fill it in.
 
     A new tag's number loses stray blanks, unless a reader reported it with them (`initial`); whether it is taken is
@@ -130,7 +119,7 @@ class TagForm(_BlockableForm):
         raise ValidationError(_("There is already a tag with this number: %(tag)s.") % {"tag": known})
 
 
-class GroupForm(_BlockableForm):
+class GroupForm(OldPageForm):
     expires_at = valid_until()
 
     class Meta:

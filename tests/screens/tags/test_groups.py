@@ -10,6 +10,7 @@ from transactions.models import IdTag, IdTagGroup
 
 from ...people import browser, browser_of, person_at
 from ..chargers.pages import rows_of, text_of, words_of
+from ..old_page import sent_by
 from .counting import queries_of
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +47,15 @@ def test_a_group_is_added_and_changed(db):
     group.refresh_from_db()
     assert (group.name, group.notes) == ("Cars", "n")
     assert "Name: Vans → Cars" in words_of(response)
+
+
+def test_an_old_page_does_not_take_back_an_end(fleet):
+    client, end = browser("operator"), timezone.now()
+    old_page = sent_by(client.get(page_of(fleet)), "parent_id_tag")
+    IdTagGroup.objects.update(expires_at=end)
+    client.post(page_of(fleet), {**old_page, "name": "Cars"})
+    fleet.refresh_from_db()
+    assert (fleet.name, fleet.expires_at) == ("Cars", end)
 
 
 @pytest.mark.parametrize("number", ["fleet", "x" * 21, ""])

@@ -14,6 +14,7 @@ from transactions.models import IdTag, IdTagGroup, LocalList
 
 from ...people import browser, browser_of, person_at
 from ..chargers.pages import HOSTILE, text_of, words_of
+from ..old_page import sent_by
 from .counting import queries_of
 
 pytestmark = pytest.mark.django_db
@@ -121,6 +122,24 @@ def test_an_old_page_does_not_lift_a_block(anna):
     assert (IdTag.objects.get().holder, IdTag.objects.get().blocked) == ("Anne", True)
     saved(client, anna, **{"initial-blocked": "True"})
     assert not IdTag.objects.get().blocked
+
+
+def test_an_old_page_takes_back_nothing_that_somebody_else_has_entered(anna):
+    """Which its fields still show as they were: the end of a card, what its holder reported, whose it is."""
+    client, fleet = browser("administrator"), IdTagGroup.objects.create(parent_id_tag="FLEET")
+    old_page = sent_by(client.get(page_of(anna)), "holder")
+    person = User.objects.create_user("anna")
+    end = datetime(2027, 12, 31, 18, tzinfo=UTC)
+    IdTag.objects.update(expires_at=end, max_concurrent=1, note="Reported lost", group=fleet, user=person)
+    saved(client, anna, **{**old_page, "holder": "Anne"})
+    anna.refresh_from_db()
+    assert anna.holder == "Anne"
+    assert (anna.expires_at, anna.max_concurrent, anna.note) == (end, 1, "Reported lost")
+    assert (anna.group, anna.user) == (fleet, person)
+    new_page = sent_by(client.get(page_of(anna)), "holder")
+    saved(client, anna, **{**new_page, "expires_at": "", "max_concurrent": "", "group": ""})
+    anna.refresh_from_db()
+    assert (anna.expires_at, anna.max_concurrent, anna.group, anna.note) == (None, None, None, "Reported lost")
 
 
 @pytest.mark.parametrize("key", ["999", "2147483648", "9223372036854775808", "99999999999999999999999"])

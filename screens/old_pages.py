@@ -1,0 +1,24 @@
+"""Pages that were opened before somebody else saved what they show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+
+class OldPageForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Whoever saves an old page changes what they have changed on it, and takes back nothing of anybody else's."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            # the page says what it showed; an entry that comes without that is meant
+            is_said = not self.is_bound or self.add_initial_prefix(name) in self.data
+            field.show_hidden_initial = self.instance.pk is not None and is_said
+
+    def clean(self) -> dict[str, Any]:
+        entered: dict[str, Any] = super().clean() or {}
+        if self.instance.pk is None:
+            return entered
+        return {name: value for name, value in entered.items() if name in self.changed_data}
