@@ -19,6 +19,5 @@ class OldPageForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         entered: dict[str, Any] = super().clean() or {}
-        if self.instance.pk is None:
-            return entered
-        return {name: value for name, value in entered.items() if name in self.changed_data}
+        untouched = {name for name, field in self.fields.items() if field.show_hidden_initial} - {*self.changed_data}
+        return {name: value for name, value in entered.items() if name not in untouched}

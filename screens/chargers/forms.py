@@ -12,10 +12,12 @@ from people.access import Access
 from stations.identities import clean_identity
 from stations.models import ChargePoint
 
+from ..old_pages import OldPageForm
+
 ADD, CHANGE, APPROVE = (f"stations.{verb}_chargepoint" for verb in ("add", "change", "approve"))
 
 
-class _AtSiteForm(forms.ModelForm):  # type: ignore[type-arg]
+class _AtSiteForm(OldPageForm):
     """Whoever works at some sites only chooses one of them; "no site" is for those of all sites."""
 
     permission = CHANGE

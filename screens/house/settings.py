@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from stations.models import Site
 
+from ..old_pages import OldPageForm
 from ..pages import FormPage, Page
 
 
@@ -81,7 +82,7 @@ def environment() -> tuple[Entry, ...]:
     )
 
 
-class SiteForm(forms.ModelForm):  # type: ignore[type-arg]
+class SiteForm(OldPageForm):
     class Meta:
         model = Site
         fields = ("name", "address", "notes", "holders_may_start")

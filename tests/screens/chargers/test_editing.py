@@ -11,6 +11,7 @@ from stations import credentials
 from stations.models import ChargePoint, ConnectionAttempt, CredentialKind, Site
 
 from ...people import browser, browser_of, person_at
+from ..old_page import sent_by
 from .pages import text_of, words_of
 
 pytestmark = pytest.mark.django_db
@@ -104,6 +105,22 @@ def test_saving_leaves_what_the_gateway_writes_alone(station, url, monkeypatch):
     browser("operator").post(f"{url}edit/", entered(station, name="Left"))
     station.refresh_from_db()
     assert (station.name, station.connection, station.last_seen_at) == ("Left", "new", later)
+
+
+def test_an_old_page_takes_back_nothing_that_somebody_else_has_entered(house, station, url):
+    """Neither where the charger stands, and who sees it there, nor how safely it has to connect."""
+    client, yard = browser("operator"), Site.objects.create(name="Yard")
+    old_page = sent_by(client.get(f"{url}?tab=details"), "minimum_security_profile")
+    ChargePoint.objects.update(site=yard, minimum_security_profile=2, strict=True)
+    assert client.post(f"{url}edit/", {**old_page, "notes": "Beside the gate"}).status_code == 302
+    station.refresh_from_db()
+    assert (station.notes, station.site, station.minimum_security_profile) == ("Beside the gate", yard, 2)
+    assert station.strict
+    new_page = sent_by(client.get(f"{url}edit/"), "minimum_security_profile")
+    del new_page["strict"]
+    client.post(f"{url}edit/", {**new_page, "site": house.site.pk, "minimum_security_profile": "0"})
+    station.refresh_from_db()
+    assert (station.site, station.minimum_security_profile, station.strict) == (house.site, 0, False)
 
 
 def test_what_is_typed_wrong_is_marked_and_kept(station, url):

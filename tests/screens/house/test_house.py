@@ -13,6 +13,7 @@ from stations.models import Command, Site
 
 from ...conftest import make_station
 from ...people import browser_of, person, person_at
+from ..old_page import sent_by
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +49,15 @@ def test_a_site_is_added_and_changed():
     anna.post(f"/settings/sites/{site.pk}/", {"name": "Garage North", "holders_may_start": "on"})
     site.refresh_from_db()
     assert (site.name, site.holders_may_start) == ("Garage North", True)
+
+
+def test_an_old_page_of_a_site_does_not_open_it_to_holders_again():
+    site, operator = Site.objects.create(name="Garage", holders_may_start=True), browser_of(person("operator"))
+    old_page = sent_by(operator.get(f"/settings/sites/{site.pk}/"), "holders_may_start")
+    Site.objects.update(holders_may_start=False)
+    operator.post(f"/settings/sites/{site.pk}/", {**old_page, "address": "Street 1"})
+    site.refresh_from_db()
+    assert (site.address, site.holders_may_start) == ("Street 1", False)
 
 
 def test_a_second_site_of_the_same_name_is_refused_beside_the_field():
