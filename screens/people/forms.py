@@ -15,6 +15,7 @@ from people.administration import global_role
 from people.models import Membership
 from stations.models import Site
 
+from ..old_pages import OldPageForm
 from .words import ROLES_IN_WORDS
 
 
@@ -22,7 +23,7 @@ def _choice(name: Any, meaning: Any) -> SafeString:
     return format_html('<b>{}</b> <span class="meaning">{}</span>', name, meaning)
 
 
-class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
+class PersonForm(OldPageForm):
     """Name and role for all sites; `role` is one of ROLES_IN_WORDS."""
 
     role = forms.ChoiceField(label=_("Role"), required=False, widget=forms.RadioSelect)
@@ -39,6 +40,10 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.instance.pk:
             role.initial = global_role(self.instance)
         self.fields["username"].widget.attrs |= {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+
+    def role_shown(self) -> SafeString:
+        """What the page says of the role beside its buttons, which stand one by one."""
+        return self["role"].as_hidden(only_initial=True) if self.instance.pk else SafeString()
 
     def clean_username(self) -> str:
         """A name that differs from another's by case only would be mistaken for it."""
@@ -71,14 +76,21 @@ class _Memberships(forms.BaseInlineFormSet):  # type: ignore[type-arg]
 
 
 MembershipFormSet = forms.inlineformset_factory(
-    User, Membership, formset=_Memberships, fields=("site", "role"), extra=1, can_delete=True, max_num=500
+    User,
+    Membership,
+    form=OldPageForm,
+    formset=_Memberships,
+    fields=("site", "role"),
+    extra=1,
+    can_delete=True,
+    max_num=500,
 )
 
 
 def names_a_site(memberships: Any) -> bool:
     """Whether a valid formset leaves the person a role at one site at least."""
     kept = [form for form in memberships.forms if form not in memberships.deleted_forms]
-    return any(form.cleaned_data.get("site") for form in kept)
+    return any(form.instance.site_id for form in kept)
 
 
 class TagNumberForm(forms.Form):

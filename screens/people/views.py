@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from people import administration, second_factor
 from people.access import access_of
-from people.administration import NotPossible
+from people.administration import NotPossible, global_role
 
 from ..lists import ListPage
 from .filters import PeopleFilter
@@ -68,7 +68,7 @@ class PersonPage(ForAdministrators):
 
     def save(self, form: PersonForm, memberships: Any) -> bool:
         """Whether all of it could be stored; if not, the form says why."""
-        role = form.cleaned_data["role"]
+        role = form.cleaned_data["role"] if "role" in form.cleaned_data else global_role(form.instance)
         if not role and not names_a_site(memberships):
             form.add_error("role", _("Choose a role, or one at a site below."))
             return False

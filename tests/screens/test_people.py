@@ -15,6 +15,7 @@ from stations.models import Site
 from transactions.models import IdTag
 
 from ..people import PASSWORD, browser, browser_of, holder, person, person_at
+from .old_page import sent_by
 
 pytestmark = pytest.mark.django_db
 
@@ -267,6 +268,23 @@ def test_roles_are_changed(anna, north):
     assert not anna.memberships.exists()
     assert [group.name for group in anna.groups.all()] == ["Viewers"]
     assert client.post(url("person", anna.pk), {**gone, "role": ""}).status_code == 422
+
+
+def test_an_old_page_gives_no_role_back_that_somebody_else_has_taken(anna, north):
+    client, yard = browser("administrator"), Site.objects.create(name="Yard")
+    operators, viewers = (Group.objects.get(name=name) for name in ("Operators", "Viewers"))
+    anna.groups.set([operators])
+    here = Membership.objects.create(user=anna, site=north, role="Administrators")
+    old_page = sent_by(client.get(url("person", anna.pk)), "username")
+    anna.groups.set([viewers])
+    Membership.objects.update(role="Viewers")
+    assert client.post(url("person", anna.pk), {**old_page, "last_name": "Berg"}).status_code == 302
+    anna.refresh_from_db()
+    assert (anna.last_name, anna.groups.get(), anna.memberships.get().role) == ("Berg", viewers, "Viewers")
+    changed = {"role": "Operators", "memberships-0-role": "Operators", "memberships-0-site": yard.pk}
+    client.post(url("person", anna.pk), {**sent_by(client.get(url("person", anna.pk)), "username"), **changed})
+    here.refresh_from_db()
+    assert (anna.groups.get(), here.site, here.role) == (operators, yard, "Operators")
 
 
 def test_somebody_elses_role_at_a_site_cannot_be_taken_over(anna, north):
