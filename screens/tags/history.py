@@ -11,8 +11,10 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import BooleanField, DateTimeField, Model
 from django.utils.dateparse import parse_datetime
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from people import audit
 from people.access import Access
 from stations.moments import local_text
 
@@ -50,6 +52,8 @@ def _event(entry: LogEntry, model: type[Model], hidden: set[str], unnamed: set[s
     who = entry.actor.get_username() if entry.actor else ""
     if entry.action == LogEntry.Action.CREATE:
         return Event(entry.timestamp, who, _("Added"), ())
+    if entry.action == LogEntry.Action.ACCESS:
+        return Event(entry.timestamp, who, capfirst(audit.event_of(entry)), ())
     pairs = sorted((entry.changes or {}).items())
     shown = [(name, pair) for name, pair in pairs if name not in hidden and len(pair) == 2]
     lines = [_line(model, name, *(("", _("changed")) if name in unnamed else map(str, pair))) for name, pair in shown]

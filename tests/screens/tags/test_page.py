@@ -142,6 +142,15 @@ def test_an_old_page_takes_back_nothing_that_somebody_else_has_entered(anna):
     assert (anna.expires_at, anna.max_concurrent, anna.group, anna.note) == (None, None, None, "Reported lost")
 
 
+def test_the_history_says_that_data_was_given_out_and_not_that_something_changed(anna):
+    client = browser("administrator")
+    response = client.post(f"{page_of(anna)}data/", {"export": "1"})
+    assert b"".join(response.streaming_content)
+    history = words_of(client.get(page_of(anna))).rpartition("History")[2]
+    assert "Personal data exported" in history
+    assert "Changed" not in history
+
+
 @pytest.mark.parametrize("key", ["999", "2147483648", "9223372036854775808", "99999999999999999999999"])
 def test_what_is_not_there_is_not_found(anna, key):
     client = browser("administrator")
