@@ -100,7 +100,7 @@ class TagForm(OldPageForm):
             del self.fields["user"]
             return
         field: Any = self.fields["user"]
-        field.rows = User.objects.filter(is_active=True)
+        field.rows = User.objects.filter(Q(is_active=True) | Q(pk=self.instance.user_id))
         if self.instance.user is not None:
             self.initial["user"] = self.instance.user.get_username()
 

@@ -151,6 +151,16 @@ def test_the_history_says_that_data_was_given_out_and_not_that_something_changed
     assert "Changed" not in history
 
 
+def test_a_tag_of_somebody_who_may_not_log_in_any_more_is_changed(anna):
+    """And stays theirs."""
+    anna.user = User.objects.create_user("anna", is_active=False)
+    anna.save()
+    client = browser("administrator")
+    assert saved(client, anna, **{**sent_by(client.get(page_of(anna)), "holder"), "note": "kept"}).status_code == 200
+    anna.refresh_from_db()
+    assert (anna.note, anna.user.username) == ("kept", "anna")
+
+
 @pytest.mark.parametrize("key", ["999", "2147483648", "9223372036854775808", "99999999999999999999999"])
 def test_what_is_not_there_is_not_found(anna, key):
     client = browser("administrator")
