@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,9 +12,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from stations.forms.fields import ClockField
 from transactions.corrections import CannotCorrect, can_be_closed
 from transactions.models import OrphanedStop, Transaction
 from transactions.services import close_by_hand
@@ -29,7 +31,7 @@ _LARGEST_KWH = Decimal(10**15)
 class ClosingForm(forms.Form):
     """How it ended. Times are those of the reader's zone."""
 
-    stopped_at = forms.DateTimeField(
+    stopped_at = ClockField(
         label=gettext_lazy("End"),
         widget=forms.DateTimeInput({"type": "datetime-local", "step": "1"}, format="%Y-%m-%dT%H:%M:%S"),
     )
@@ -49,6 +51,14 @@ class ClosingForm(forms.Form):
         help_text=gettext_lazy("For those who look at this session later."),
         widget=forms.Textarea({"rows": 3}),
     )
+
+    def clean_stopped_at(self) -> datetime:
+        """What the page has shown stays that moment: the clock alone does not tell which, an hour a year."""
+        entered: datetime = self.cleaned_data["stopped_at"]
+        shown: datetime | None = self.initial.get("stopped_at")
+        if shown is not None and timezone.make_naive(shown) == timezone.make_naive(entered):
+            return shown
+        return entered
 
     @property
     def meter_stop_wh(self) -> int | None:

@@ -64,10 +64,11 @@ class MomentInput(forms.DateTimeInput):
         return super().format_value(to_current_timezone(value) if isinstance(value, datetime) else value)
 
 
-class MomentField(forms.DateTimeField):
-    """Takes the hour that the clock strikes twice: the first time if that is still to come, else the second.
+class ClockField(forms.DateTimeField):
+    """A moment by the clock of the page.
 
-    Django refuses it, and with it in that night every form that proposes a moment: nobody could send anything.
+    Of the hour that the clock strikes twice in autumn it is the first time, unless only the second is still to come.
+    Django refuses such a moment, and with it in that night every form that proposes one: nobody could send anything.
     """
 
     def to_python(self, value: Any) -> datetime | None:
@@ -81,7 +82,7 @@ class MomentField(forms.DateTimeField):
             if first.utcoffset() < second.utcoffset():  # skipped, not struck twice
                 raise
             # in UTC, for Python finds a moment of such an hour equal to none in another zone
-            moment = (first if first > timezone.now() else second).astimezone(UTC)
+            moment = (second if first <= timezone.now() < second else first).astimezone(UTC)
         return moment
 
 
@@ -102,7 +103,7 @@ def id_tag(**options: Any) -> forms.CharField:
 
 
 def moment(**options: Any) -> forms.DateTimeField:
-    return MomentField(widget=MomentInput(), validators=YEARS, **options)
+    return ClockField(widget=MomentInput(), validators=YEARS, **options)
 
 
 def url(**options: Any) -> forms.CharField:

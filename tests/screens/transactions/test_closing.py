@@ -80,6 +80,26 @@ def test_a_session_is_closed_and_the_page_tells_the_story(operator, stuck):
     assert "delivered 4.00 kWh" in " ".join(page.split())
 
 
+@pytest.mark.parametrize("stopped", [utc(2026, 10, 25, 0, 30), utc(2026, 10, 25, 1, 30)])
+def test_a_session_that_ended_in_the_hour_that_comes_twice_is_closed_as_shown(sites, operator, stopped):
+    session = sites.running(utc(2026, 10, 25, 0, 10), register_wh=5000, register_at=stopped, energy_wh=4000)
+    assert 'value="2026-10-25T02:30:00"' in body(operator.get(close_url(session)))
+    response = operator.post(close_url(session), entered(stopped_at="2026-10-25T02:30:00"))
+    assert response.status_code == 302
+    session.refresh_from_db()
+    assert session.stopped_at == stopped
+
+
+def test_another_moment_of_that_hour_is_its_first_and_one_that_never_comes_is_refused(sites, operator):
+    session = sites.running(utc(2026, 3, 28, 12), register_wh=5000, register_at=utc(2026, 3, 28, 13), energy_wh=4000)
+    refused = operator.post(close_url(session), entered(stopped_at="2026-03-29T02:30:00"))
+    assert refused.status_code == 422
+    assert "may not exist" in body(refused)
+    operator.post(close_url(session), entered(stopped_at="2026-10-25T02:45:00"))
+    session.refresh_from_db()
+    assert session.stopped_at == utc(2026, 10, 25, 0, 45)
+
+
 def test_in_the_side_sheet_the_answer_is_a_way_on(operator, stuck):
     part = body(operator.get(close_url(stuck), headers=SHEET))
     assert "<html" not in part
