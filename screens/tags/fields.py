@@ -13,7 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from stations.forms.fields import MomentInput
+from stations.forms.fields import ClockField, MomentInput
 
 MAX_SUGGESTIONS = 50
 
@@ -67,7 +67,7 @@ class NamedField(forms.CharField):
         raise ValidationError(_("Several have this name. Choose one from the list.") if named else self.missing)
 
 
-class MomentField(forms.DateTimeField):
+class MomentField(ClockField):
     """A moment in the zone of the page, to the second; years as in imported tables."""
 
     widget = MomentInput

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from auditlog.models import LogEntry
@@ -183,6 +183,13 @@ def test_a_group_and_an_end_are_set(anna):
     act(client, "set_valid_until", anna, expires_at="")
     anna.refresh_from_db()
     assert (anna.group, anna.expires_at) == (None, None)
+
+
+def test_an_end_may_lie_in_the_hour_that_the_clock_strikes_twice(anna, settings):
+    settings.TIME_ZONE = "Europe/Berlin"
+    act(browser("operator"), "set_valid_until", anna, expires_at="2099-10-25T02:30")
+    anna.refresh_from_db()
+    assert anna.expires_at == datetime(2099, 10, 25, 0, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
