@@ -14,7 +14,7 @@ from django.utils import timezone
 from stations import commands, credentials, effects, services
 from stations.masking import masked
 from stations.models import ChargePoint, Command, CommandStatus, RegistrationStatus
-from stations.write_batch import Names
+from stations.write_batch import Names, write_now
 
 from . import frames, journal, schema
 from .calls import IncomingCall
@@ -158,6 +158,7 @@ def prepare(charge_point_id: int, connection: str) -> Prepared | None:
     """
     # locked until the claim is stored: a newer socket either finds it, or is found; and an approval is whole, with the
     # command it queues, or not there yet
+    write_now(ChargePoint, charge_point_id)  # a newer socket of this very batch
     stations = ChargePoint.objects.select_for_update(no_key=True).only("registration_status", "connection")
     station = stations.get(pk=charge_point_id)
     if station.connection != connection:

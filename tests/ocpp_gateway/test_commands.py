@@ -12,8 +12,9 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from ocpp_gateway import dispatch
-from stations import commands, waiting
+from stations import commands, presence, waiting
 from stations.models import ChargePoint, Command, CommandStatus, EffectStatus, Message
+from stations.write_batch import CONNECT, Names, write_batch
 from tests.conftest import make_station
 
 SECRET = {"key": "AuthorizationKey", "value": "0001020304050607FFFFFFFFFFFFFFFF"}
@@ -372,6 +373,28 @@ async def test_a_socket_that_lost_the_station_gets_nothing(cp, station, gateway,
     gateway.sockets[station.pk].ring()
     assert await cp.is_silent()
     assert (await stored(lambda: Command.objects.get(pk=command.pk))).status == CommandStatus.QUEUED
+
+
+async def test_nor_does_one_that_loses_it_in_the_same_write_batch(cp, station, gateway, stored):
+    process_id = await gateway.registered()
+    held = await stored(lambda: ChargePoint.objects.get(pk=station.pk).connection)
+    command = await Command.objects.acreate(charge_point=station, action="TriggerMessage", payload=TRIGGER)
+    newer = presence.Line(
+        gateway_id=process_id,
+        connection="newer",
+        protocol="ocpp1.6",
+        remote_address="10.0.0.2",
+        subprotocol_missing=False,
+        security_profile=0,
+    )
+
+    def taken_over_and_rung():
+        with transaction.atomic(), write_batch([Names(station.pk, CONNECT)]):
+            presence.connect(station.pk, newer, at=timezone.now())
+            return [dispatch.prepare(station.pk, connection) for connection in (held, "newer")]
+
+    late, claimed = await stored(taken_over_and_rung)
+    assert (late, claimed.command.pk) == (None, command.pk)
 
 
 async def test_a_command_that_never_left_goes_out_on_the_next_socket(cp, connect, station, gateway, stored, ended):
