@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from stations import credentials, services
+from stations import changes, credentials, services
 
 from ..pages import FormPage
 from .forms import ADD, ChargerForm, NewChargerForm
@@ -36,6 +36,7 @@ class Add(FormPage):
 
     def form_valid(self, form: Any) -> HttpResponse:
         station = form.save()
+        changes.note(changes.station(station.pk))
         if form.is_to_be_approved:
             services.approve_charge_point(station, origin=self.origin)
         if form.cleaned_data["generate_password"]:
@@ -57,6 +58,7 @@ class Edit(OfCharger, FormPage):
     def form_valid(self, form: Any) -> HttpResponse:
         # only what was changed: the gateway writes presence into the same row at the same time
         form.instance.save(update_fields=sorted(form.changed_data))
+        changes.note(changes.station(self.station.pk))
         messages.success(self.request, _("Saved."))
         return redirect(self.details_url())
 

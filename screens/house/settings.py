@@ -15,6 +15,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from stations import changes
 from stations.models import Site
 
 from ..old_pages import OldPageForm
@@ -99,6 +100,7 @@ class AddSite(FormPage):
 
     def form_valid(self, form: Any) -> HttpResponse:
         site = form.save()
+        changes.note(*map(changes.station, site.charge_points.values_list("pk", flat=True)))
         messages.success(self.request, _("%(site)s is stored.") % {"site": site})
         return redirect("screens:settings")
 

@@ -123,6 +123,16 @@ def test_an_old_page_takes_back_nothing_that_somebody_else_has_entered(house, st
     assert (station.site, station.minimum_security_profile, station.strict) == (house.site, 0, False)
 
 
+def test_open_pages_hear_of_a_charger_that_is_added_or_moved(station, url, monkeypatch):
+    client, told = browser("operator"), []
+    monkeypatch.setattr("stations.changes.note", lambda *topics: told.extend(topics))
+    client.post(f"{url}edit/", entered(station, site=Site.objects.create(name="Yard").pk))
+    assert told == [f"station:{station.pk}"]
+    told.clear()
+    client.post(ADD, {"identity": "garage-1"})
+    assert told == [f"station:{ChargePoint.objects.get(identity='garage-1').pk}"]
+
+
 def test_what_is_typed_wrong_is_marked_and_kept(station, url):
     response = browser("operator").post(f"{url}edit/", entered(station, name="x" * 101, notes="typed"))
     assert response.status_code == 422

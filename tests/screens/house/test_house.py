@@ -60,6 +60,15 @@ def test_an_old_page_of_a_site_does_not_open_it_to_holders_again():
     assert (site.address, site.holders_may_start) == ("Street 1", False)
 
 
+def test_open_pages_hear_of_a_site_that_is_changed(monkeypatch):
+    operator, told = browser_of(person("operator")), []
+    site = Site.objects.create(name="Garage")
+    station = make_station("BAY", site=site)
+    monkeypatch.setattr("stations.changes.note", lambda *topics: told.extend(topics))
+    operator.post(f"/settings/sites/{site.pk}/", {"name": "Yard", "holders_may_start": "on"})
+    assert told == [f"station:{station.pk}"]
+
+
 def test_a_second_site_of_the_same_name_is_refused_beside_the_field():
     Site.objects.create(name="Garage")
     response = browser_of(person("operator")).post("/settings/sites/add/", {"name": "Garage", "address": "Street 1"})
