@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -76,8 +76,9 @@ def start_batch(
 ) -> CommandBatch:
     """Queue a command for each station that is not archived, `per_minute` of them due in a minute, in this order.
 
-    The same `idempotency_key` of the same actor returns the first batch. `valid_until` as for one command: without it
-    a station that is offline when its turn comes ends undelivered. Raises CommandRefused for a masked payload, for a
+    The same `idempotency_key` of the same actor returns the first batch; stations that a batch is to be tried again at
+    join its retry, if there is one. `valid_until` as for one command: without it a station that is offline when its
+    turn comes ends undelivered. Raises CommandRefused for a masked payload, for a
     key that each station needs for itself, and for too long a wait.
     """
     if is_masked(payload):
@@ -94,9 +95,11 @@ def start_batch(
         per_minute=per_minute,
         valid_until=valid_until,
     )
-    in_use = [station for station in stations if station.archived_at is None] if created else []
+    begins_at = batch.created_at if created else timezone.now()
+    wanted = stations if created or retry_of is not None else []
+    in_use = [station for station in wanted if station.archived_at is None]
     for number, station in enumerate(in_use):
-        due = batch.created_at + timedelta(minutes=number / per_minute) if per_minute and number else None
+        due = begins_at + timedelta(minutes=number / per_minute) if per_minute and number else None
         try:
             queue_command(station, action, payload, origin=origin, valid_until=valid_until, not_before=due, batch=batch)
         except CommandRefused as refusal:
@@ -144,20 +147,32 @@ def failed_commands(batch: CommandBatch) -> QuerySet[Command]:
     return batch.commands.filter(FAILED)
 
 
+def to_retry(batch: CommandBatch) -> QuerySet[ChargePoint]:
+    """Stations in use at which it failed and that are not in its retry."""
+    again = Command.objects.filter(batch__retry_of=batch, charge_point=OuterRef("pk"))
+    failed = ChargePoint.objects.filter(commands__in=failed_commands(batch), archived_at=None)
+    return failed.filter(~Exists(again)).order_by("identity")
+
+
+@transaction.atomic
 def retry_failed(batch: CommandBatch, origin: Origin) -> CommandBatch:
-    """A new batch with the same command for the stations at which this one failed; the same one if asked again.
+    """A new batch with the same command for the stations at which this one failed; asked again, what failed since
+    joins it.
 
     One that was to wait for its stations may wait as long again. Raises CommandRefused if nothing failed, and for a
     payload with a secret, which is not kept.
     """
     if is_masked(batch.payload):
         raise CommandRefused(_("It held a secret, which is not kept: fill in the form again."))
-    stations = ChargePoint.objects.filter(commands__in=failed_commands(batch)).order_by("identity")
-    if not stations.exists():
+    if not failed_commands(batch).exists():
         raise CommandRefused(_("Nothing failed: there is nothing to send again."))
+    # whoever asks at the same moment waits here, and then finds nothing left
+    CommandBatch.objects.select_for_update(no_key=True).get(pk=batch.pk)
     patience = batch.valid_until - batch.created_at if batch.valid_until else None
     valid_until = timezone.now() + patience if patience else None
-    return start_batch(stations, batch.action, batch.payload, origin, batch.per_minute, valid_until, retry_of=batch)
+    return start_batch(
+        to_retry(batch), batch.action, batch.payload, origin, batch.per_minute, valid_until, retry_of=batch
+    )
 
 
 def cancel_batch(batch: CommandBatch) -> int:

@@ -95,7 +95,7 @@ class BatchPage(ListPage):
         progress = batches.progress_by_batch(self.commands).get(self.batch.pk, NOTHING)
         retry = getattr(self.batch, "retry", None)
         steers = may_steer(self.access, self.batch)
-        can_repeat = steers and progress.failed > 0 and retry is None
+        can_repeat = steers and progress.failed > 0 and batches.to_retry(self.batch).exists()
         return super().get_context_data(
             batch=self.batch,
             progress=progress,

@@ -152,6 +152,20 @@ def test_the_failed_ones_are_sent_again_once(stations):
     assert CommandBatch.objects.count() == 2
 
 
+def test_what_fails_after_a_retry_joins_it(stations):
+    batch = start(stations, per_minute=60)
+    end(batch, "rejected", "sent", "queued", "queued", "accepted")
+    again = batches.retry_failed(batch, origin())
+    end(batch, "rejected", "timed_out", "undelivered", "accepted", "accepted")
+    assert {*batches.to_retry(batch)} == {*stations[1:3]}
+    asked_at = timezone.now()
+    assert batches.retry_failed(batch, origin()) == again
+    assert {row.charge_point for row in again.commands.all()} == {*stations[:3]}
+    (later,) = again.commands.exclude(not_before=None)
+    assert later.not_before >= asked_at + timedelta(seconds=1)
+    assert not batches.to_retry(batch).exists()
+
+
 def test_a_retry_is_as_patient_as_the_first_try(stations):
     batch = start(stations, valid_until=timezone.now() + timedelta(hours=2))
     end(batch, *["expired"] * 5)

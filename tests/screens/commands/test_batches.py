@@ -214,6 +214,11 @@ def test_failed_ones_are_sent_again_by_a_button(stations, operator):
     page = page_of(operator, batch)
     assert first in page
     assert "Retry failed" not in page
+    end(batch, "failed", "rejected", "accepted", "accepted", "timed_out")
+    assert "Retry failed" in page_of(operator, batch)
+    assert operator.post(url).url == first
+    assert again.commands.count() == 3
+    assert "Retry failed" not in page_of(operator, batch)
 
 
 def test_what_held_a_secret_cannot_be_repeated_and_says_why(stations, operator):
