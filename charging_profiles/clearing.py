@@ -9,13 +9,15 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from stations.commands import CommandRefused, Origin, queue_command
-from stations.models import ChargePoint, Command
+from stations.models import ChargePoint, Command, CommandStatus
 
 from .assignments import end
 from .models import ACTIVE_STATES, Assignment
 
 #: Answers after which nothing that was meant is at the station: removed now, or not there before.
 GONE = ("Accepted", "Unknown")
+#: Ends of a command that may have reached its station all the same.
+UNANSWERED = (CommandStatus.TIMED_OUT, CommandStatus.FAILED)
 _COLUMNS = {"connectorId": "connector_id", "chargingProfilePurpose": "purpose", "stackLevel": "stack_level"}
 
 
@@ -75,11 +77,17 @@ def meant_by(command: Command) -> QuerySet[Assignment]:
 
 def is_cleared_since(assignment: Assignment, since: datetime) -> bool:
     """Whether the station has removed it since then, as far as its answers to ClearChargingProfile say."""
+    return _is_meant_by_one(assignment, since, answer__status__in=GONE)
+
+
+def may_be_cleared_since(assignment: Assignment, since: datetime) -> bool:
+    """Whether the station was told to remove it since then and has not answered."""
+    return _is_meant_by_one(assignment, since, status__in=UNANSWERED, error_code="", late_at=None)
+
+
+def _is_meant_by_one(assignment: Assignment, since: datetime, **ended: Any) -> bool:
     commands = Command.objects.filter(
-        charge_point=assignment.charge_point_id,
-        action="ClearChargingProfile",
-        sent_at__gt=since,
-        answer__status__in=GONE,
+        charge_point=assignment.charge_point_id, action="ClearChargingProfile", sent_at__gt=since, **ended
     )
     rows = Assignment.objects.filter(pk=assignment.pk)
     return any(rows.filter(**_wanted(command)).exists() for command in commands)

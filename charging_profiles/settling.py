@@ -22,7 +22,6 @@ _LOOK_BACK = timedelta(hours=1)
 _WAITED = timedelta(days=1)
 #: A profile for a session that we do not know of is given up if none has begun by then.
 _SESSION_WITHIN = timedelta(minutes=5)
-_UNANSWERED = (CommandStatus.TIMED_OUT, CommandStatus.FAILED)
 
 
 def settle(now: datetime) -> int:
@@ -49,7 +48,7 @@ def _close(assignment: Assignment, *, now: datetime) -> int:
         return install(assignment, State.INSTALLED, at=command.closed_at or now)
     if command.status == CommandStatus.REJECTED or command.error_code:
         return end(row, State.REFUSED, at=now)
-    if command.status not in _UNANSWERED or command.sent_at is None:
+    if command.status not in clearing.UNANSWERED or command.sent_at is None:
         return end(row, State.NOT_SENT, at=now)
     if clearing.is_cleared_since(assignment, command.sent_at):
         return end(row, State.CLEARED, at=now)
@@ -60,6 +59,8 @@ def _hear_late(assignment: Assignment, *, now: datetime) -> int:
     command = assignment.command
     said = command.late_answer if command is not None and isinstance(command.late_answer, dict) else {}
     if said.get("status") == "Accepted":
+        if clearing.may_be_cleared_since(assignment, assignment.installed_at or now):
+            return 0
         return install(assignment, State.INSTALLED, at=assignment.installed_at or now)
     if "status" not in said and "errorCode" not in said:
         return 0
@@ -76,7 +77,7 @@ def _lately(action: str, now: datetime) -> QuerySet[Command]:
 
 def _unrecorded(now: datetime) -> QuerySet[Command]:
     """Profiles that were sent without a row: accepted while we could not store it, or never answered."""
-    told = Q(status=CommandStatus.ACCEPTED) | Q(status__in=_UNANSWERED, error_code="")
+    told = Q(status=CommandStatus.ACCEPTED) | Q(status__in=clearing.UNANSWERED, error_code="")
     set_profiles = _lately("SetChargingProfile", now).filter(told, charging_profile__isnull=True)
     starts = _lately("RemoteStartTransaction", now).filter(
         status=CommandStatus.ACCEPTED, charging_profile__isnull=True, payload__has_key="chargingProfile"
@@ -95,7 +96,7 @@ def _record(command: Command, *, now: datetime) -> int:
 
 
 def _unsure_clearings(now: datetime) -> QuerySet[Command]:
-    return _lately("ClearChargingProfile", now).filter(status__in=_UNANSWERED, error_code="")
+    return _lately("ClearChargingProfile", now).filter(status__in=clearing.UNANSWERED, error_code="")
 
 
 def _doubt(command: Command, *, now: datetime) -> int:

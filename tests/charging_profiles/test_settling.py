@@ -146,6 +146,20 @@ def test_a_lost_clearing_makes_unsure(online: ChargePoint, give: Callable[..., A
     assert states() == ["cleared", "installed"]
 
 
+def test_a_lost_clearing_makes_unsure_of_what_was_confirmed_late(
+    online: ChargePoint, give: Callable[..., Assignment]
+) -> None:
+    told = lose(give(make_profile(), says=None).command)
+    settled()
+    commands.keep_late_answer(online.pk, str(told.pk), {"status": "Accepted"})
+    settled()
+    assert states() == ["installed"]
+    lose(clearing.clear_all(online, origin=SYSTEM))
+    for after in (timedelta(0), timedelta(seconds=30), timedelta(hours=2)):
+        settled(after)
+        assert states() == ["uncertain"]
+
+
 @pytest.mark.parametrize(
     ("connector_id", "says", "state"),
     [
