@@ -16,6 +16,7 @@ from stations.models import OPEN_STATUSES, CommandStatus
 from stations.one_by_one import each
 
 from .charging import is_charging
+from .failures import answer_of, error_of
 from .models import FirmwareUpdate
 from .progress import SPEAKS_WITHIN, STARTS_WITHIN, Failure, State, began_at, end, fail, latest_end, write
 from .updates import locked, send_signed_instead
@@ -30,6 +31,8 @@ WAITS_FOR_CARS = timedelta(hours=24)
 RETURN_LOOKED_FOR = timedelta(seconds=10)
 _LOOK_AGAIN = timedelta(minutes=1)
 _UNKNOWN_ACTION = ("NotSupported", "NotImplemented")
+#: UpdateFirmware.conf says nothing.
+_AGREED = ("", "Accepted", "AcceptedCanceled")
 _BAD_CERTIFICATE = ("InvalidCertificate", "RevokedCertificate")
 
 
@@ -64,9 +67,7 @@ def _read_answer(update: FirmwareUpdate, now: datetime) -> bool:
         case CommandStatus.ACCEPTED:
             write(update, state=State.SCHEDULED, due_at=begins_at + STARTS_WITHIN)
         case CommandStatus.REJECTED:
-            answer = command.answer if isinstance(command.answer, dict) else {}
-            is_bad = answer.get("status") in _BAD_CERTIFICATE
-            fail(update, Failure.CERTIFICATE if is_bad else Failure.REFUSED, now)
+            _read_refusal(update, answer_of(command), now)
         case CommandStatus.FAILED if command.error_code:
             _read_error(update, command.error_code, now)
         case CommandStatus.FAILED | CommandStatus.TIMED_OUT:
@@ -77,6 +78,25 @@ def _read_answer(update: FirmwareUpdate, now: datetime) -> bool:
             end(update, State.CANCELLED, now)
         case _:
             _not_sent(update, now)
+    return True
+
+
+def _read_refusal(update: FirmwareUpdate, status: str, now: datetime) -> None:
+    fail(update, Failure.CERTIFICATE if status in _BAD_CERTIFICATE else Failure.REFUSED, now)
+
+
+def _read_late(update: FirmwareUpdate, now: datetime) -> bool:
+    """Whether the command was refused after its time-out: then no word follows and nothing is to be asked."""
+    command, is_unheard = update.command, update.state == State.SCHEDULED and update.reported_at is None
+    if command is None or command.late_at is None or not is_unheard:
+        return False
+    error_code, status = error_of(command), answer_of(command)
+    if error_code:
+        _read_error(update, error_code, now)
+    elif status not in _AGREED:
+        _read_refusal(update, status, now)
+    else:
+        return False
     return True
 
 
@@ -96,6 +116,8 @@ def _not_sent(update: FirmwareUpdate, now: datetime) -> None:
 
 
 def _is_late(update: FirmwareUpdate, now: datetime) -> None:
+    if _read_late(update, now):
+        return
     if update.status == "Installed":
         end(update, State.UNVERIFIED, now)
     elif update.asked_at is not None or latest_end(update) <= now:
@@ -111,7 +133,8 @@ def _is_late(update: FirmwareUpdate, now: datetime) -> None:
 def _failure_of_silence(update: FirmwareUpdate) -> FirmwareUpdate.Failure:
     if update.state != State.SCHEDULED:
         return Failure.SILENCE
-    was_heard = update.command is not None and update.command.status == CommandStatus.ACCEPTED
+    command = update.command
+    was_heard = command is not None and (command.status == CommandStatus.ACCEPTED or command.late_at is not None)
     return Failure.NOT_STARTED if was_heard or update.reported_at is not None else Failure.NO_ANSWER
 
 

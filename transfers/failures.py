@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from stations.models import Command
+
 from .addresses import NoWay, choose_way
 from .models import FirmwareUpdate
 
@@ -80,7 +82,7 @@ def _why_not_sent(update: FirmwareUpdate) -> str:
 
 def _why_refused(update: FirmwareUpdate) -> str:
     command = update.command
-    code = "" if command is None else command.error_code
+    code = "" if command is None else error_of(command)
     if code in _UNKNOWN_ACTION and update.signed:
         return _("The charger does not know signed updates: send the file without its signature.")
     if code in _UNKNOWN_ACTION:
@@ -88,15 +90,22 @@ def _why_refused(update: FirmwareUpdate) -> str:
             "The charger does not take this kind of update. It may take signed files only: ask the vendor for one with "
             "its signature."
         )
-    words = code or _answer(update)
-    if command is not None and command.error_description:
+    words = code or ("" if command is None else answer_of(command))
+    if command is not None and command.error_description and command.late_at is None:
         words = f"{words}: {command.error_description}"
     return _("The charger refused the command (%(words)s). It may be busy: try again later.") % {"words": words}
 
 
-def _answer(update: FirmwareUpdate) -> str:
-    answer = update.command.answer if update.command is not None else None
+def answer_of(command: Command) -> str:
+    """The status in the charger's answer, also where that came too late; empty where it said none."""
+    answer = command.answer or command.late_answer
     return str(answer.get("status", "")) if isinstance(answer, dict) else ""
+
+
+def error_of(command: Command) -> str:
+    """The code of the charger's CALLERROR, also where that came too late."""
+    late = command.late_answer if isinstance(command.late_answer, dict) else {}
+    return command.error_code or str(late.get("errorCode", ""))
 
 
 def _why_not_downloaded(update: FirmwareUpdate) -> str:

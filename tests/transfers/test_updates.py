@@ -436,6 +436,62 @@ async def test_neither_answer_nor_word(box):
     assert await box.state() == (State.FAILED, Failure.NO_ANSWER)
 
 
+async def unanswered(box: Box, **options: Any) -> OurCall:
+    """An update whose command has timed out."""
+    await box.stored(lambda: StationModel.objects.create(command_timeout_s=1))
+    call = await box.begins(**options)
+    assert (await commands.wait_for(call.unique_id, 10)).status == CommandStatus.TIMED_OUT
+    await box.ticks()
+    return call
+
+
+async def is_kept(box: Box) -> None:
+    """What the station said last is stored when a later message of it is."""
+    await box.cp.call("StatusNotification", connectorId=1, errorCode="NoError", status="Available")
+    assert (await box.row()).command.late_at is not None
+
+
+@pytest.mark.parametrize(
+    ("status", "failure", "words"),
+    [("Rejected", Failure.REFUSED, "(Rejected)"), ("InvalidCertificate", Failure.CERTIFICATE, "was not accepted")],
+)
+async def test_a_late_refusal_is_one(box, status, failure, words):
+    call = await unanswered(box, signed=True)
+    await call.replies(status=status)
+    await is_kept(box)
+    assert await box.ticks(timedelta(minutes=2)) == 1
+    assert await box.state() == (State.FAILED, failure)
+    assert words in failure_text(await box.row())
+
+
+async def test_a_late_error_is_a_refusal(box):
+    call = await unanswered(box)
+    await call.fails("InternalError", "disk full")
+    await is_kept(box)
+    assert await box.ticks(timedelta(minutes=2)) == 1
+    assert await box.state() == (State.FAILED, Failure.REFUSED)
+    assert "(InternalError)" in failure_text(await box.row())
+
+
+async def test_after_a_late_word_that_it_takes_signed_files_only_it_gets_one(box):
+    call = await unanswered(box, image_signed=True)
+    await call.fails("NotSupported")
+    await is_kept(box)
+    assert await box.ticks(timedelta(minutes=2)) == 1
+    assert (await box.cp.hears()).action == "SignedUpdateFirmware"
+    assert await box.state() == (State.ASKED, "")
+
+
+async def test_a_late_yes_is_followed_like_any_other(box):
+    call = await unanswered(box)
+    await call.replies()
+    await is_kept(box)
+    assert await box.ticks(timedelta(minutes=2)) == 1
+    await asked(box)
+    assert await box.ticks(timedelta(minutes=5)) == 1
+    assert await box.state() == (State.FAILED, Failure.NOT_STARTED)
+
+
 async def test_a_download_put_off_is_not_missed(box):
     await box.is_under_way(retrieve_at=timezone.now() + 5 * HOUR)
     await box.says("Idle")
