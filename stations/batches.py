@@ -26,16 +26,15 @@ _BAD_END = Q(
     effect_status=EffectStatus.SEEN,
     action__in=["UpdateFirmware", "SignedUpdateFirmware", "GetDiagnostics", "GetLog"],
 ) & ~(Q(effect__steps__icontains='"Installed"') | Q(effect__steps__icontains='"Uploaded"'))
+#: Without an answer what followed tells whether the station did it: many restart at once and answer nothing.
+_UNANSWERED = Q(status__in=[CommandStatus.FAILED, CommandStatus.TIMED_OUT])
+_DONE = Q(effect_status=EffectStatus.SEEN) & ~_BAD_END
 #: Ends at which the station did not do what it was told, or nobody knows whether it did.
-FAILED = Q(
-    status__in=[
-        CommandStatus.REJECTED,
-        CommandStatus.FAILED,
-        CommandStatus.TIMED_OUT,
-        CommandStatus.UNDELIVERED,
-        CommandStatus.EXPIRED,
-    ]
-) | _ACCEPTED & (_MISSED | _BAD_END)
+FAILED = (
+    Q(status__in=[CommandStatus.REJECTED, CommandStatus.UNDELIVERED, CommandStatus.EXPIRED])
+    | _UNANSWERED & ~_AWAITED & ~_DONE
+    | _ACCEPTED & (_MISSED | _BAD_END)
+)
 _ANSWERED = Q(status__in=[CommandStatus.ACCEPTED, CommandStatus.REJECTED, CommandStatus.FAILED])
 
 
@@ -185,8 +184,8 @@ _COUNTS = {
     "answered": Count("pk", filter=_ANSWERED),
     "queued": Count("pk", filter=Q(status=CommandStatus.QUEUED)),
     "sent": Count("pk", filter=Q(status=CommandStatus.SENT)),
-    "ok": Count("pk", filter=_ACCEPTED & ~_MISSED & ~_AWAITED & ~_BAD_END),
-    "awaited": Count("pk", filter=_ACCEPTED & _AWAITED),
+    "ok": Count("pk", filter=_ACCEPTED & ~_MISSED & ~_AWAITED & ~_BAD_END | _UNANSWERED & _DONE),
+    "awaited": Count("pk", filter=(_ACCEPTED | _UNANSWERED) & _AWAITED),
     "failed": Count("pk", filter=FAILED),
     "cancelled": Count("pk", filter=Q(status=CommandStatus.CANCELLED)),
 }

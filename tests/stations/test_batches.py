@@ -142,6 +142,25 @@ def test_an_update_that_ended_badly_failed(stations):
     assert batches.failed_commands(batch).get().charge_point == stations[1]
 
 
+def test_what_was_done_without_an_answer_is_not_sent_again(stations):
+    batch = start(stations)
+    end(batch, "failed", "timed_out", "timed_out", "failed", "timed_out")
+    rows = batch.commands.order_by("charge_point__identity")
+    for row, effect in zip(rows, ("seen", "seen", "awaited", "missed", ""), strict=True):
+        Command.objects.filter(pk=row.pk).update(effect_status=effect)
+    now = batches.progress(batch)
+    assert (now.ok, now.awaited, now.failed, now.total, now.is_over) == (2, 1, 2, 5, False)
+    assert {row.charge_point for row in batches.retry_failed(batch, origin()).commands.all()} == {*stations[3:]}
+
+
+def test_an_update_that_ended_badly_failed_without_an_answer_too(stations):
+    payload = {"location": "http://nas/f", "retrieveDate": "2026-01-01T00:00:00Z"}
+    batch = batches.start_batch(stations[:1], "UpdateFirmware", payload, origin())
+    end(batch, "timed_out", effect_status="seen", effect={"steps": [["DownloadFailed", "2026-01-01T00:01:00Z"]]})
+    now = batches.progress(batch)
+    assert (now.ok, now.failed) == (0, 1)
+
+
 def test_the_failed_ones_are_sent_again_once(stations):
     batch = start(stations, per_minute=60)
     end(batch, "accepted", "rejected", "failed", "timed_out", "cancelled")
