@@ -60,9 +60,10 @@ def latest_wish(person: User) -> Wish | None:
 def wish_of(command: Command) -> Wish:
     if not command.is_final:
         return Wish(command, "busy", _("Asking the charger …"), True)
-    if command.status != CommandStatus.ACCEPTED:
-        return Wish(command, "bad", _ENDS[command.status], False)
-    words = _EFFECTS[command.action].get(command.effect_status, _("The charger agreed."))
+    effect = EffectStatus(command.effect_status)
+    if command.status != CommandStatus.ACCEPTED and effect != EffectStatus.SEEN:
+        # a charger that did not answer may do it all the same
+        return Wish(command, "bad", _ENDS[command.status], effect == EffectStatus.AWAITED)
+    words = _EFFECTS[command.action].get(effect, _("The charger agreed."))
     kinds = {EffectStatus.AWAITED: "busy", EffectStatus.MISSED: "bad"}
-    is_open = command.effect_status == EffectStatus.AWAITED
-    return Wish(command, kinds.get(EffectStatus(command.effect_status), "good"), words, is_open)
+    return Wish(command, kinds.get(effect, "good"), words, effect == EffectStatus.AWAITED)
