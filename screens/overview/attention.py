@@ -168,8 +168,10 @@ def _unknown_tags(view: _View) -> Iterator[Concern]:
 
 def _failed_commands(view: _View) -> Iterator[Concern]:
     """What people asked for in the last day and did not get, and have not asked again."""
-    failed = Q(status__in=[CommandStatus.REJECTED, CommandStatus.FAILED, CommandStatus.TIMED_OUT])
-    failed |= Q(effect_status=EffectStatus.MISSED)
+    unanswered = Q(status__in=[CommandStatus.FAILED, CommandStatus.TIMED_OUT])
+    # many restart at once and answer nothing: what follows tells whether it was done
+    unanswered &= ~Q(effect_status__in=[EffectStatus.AWAITED, EffectStatus.SEEN])
+    failed = Q(status=CommandStatus.REJECTED) | unanswered | Q(effect_status=EffectStatus.MISSED)
     rows = Command.objects.filter(failed, created_at__gt=view.now - RECENT).exclude(source=CommandSource.SYSTEM)
     again = Command.objects.filter(
         charge_point=OuterRef("charge_point"), action=OuterRef("action"), created_at__gt=OuterRef("created_at")

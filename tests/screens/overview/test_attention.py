@@ -106,6 +106,15 @@ def test_a_failed_command_until_it_is_sent_again(house):
     assert texts() == []
 
 
+@pytest.mark.parametrize("status", ["failed", "timed_out"])
+def test_without_an_answer_what_follows_counts(house, status):
+    station = house.charger("BAY-1").charge_point
+    Command.objects.create(charge_point=station, action="Reset", status=status, source=CommandSource.SCREEN)
+    for effect, worries in (("awaited", False), ("seen", False), ("missed", True), ("", True)):
+        Command.objects.update(effect_status=effect)
+        assert bool(texts()) == worries, effect
+
+
 def test_our_own_commands_that_fail_are_nobodys_concern(house):
     station = house.charger("BAY-1").charge_point
     Command.objects.create(
