@@ -294,7 +294,10 @@ def _pair(request: Request, station: ChargePoint) -> str:
 
 
 def _presented_password(request: Request, station: ChargePoint) -> bytes:
-    """Password bytes of the Authorization header; splits at the first colon of the bytes, never decodes the rest."""
+    """Password bytes of the Authorization header, never decoded: what stands behind the first colon after the identity.
+
+    An identity may have colons of its own: many stations are called by their network address.
+    """
     if request.authorization is None:
         raise Refused(Reason.NO_PASSWORD)
     scheme, _, encoded = request.authorization.partition(" ")
@@ -304,11 +307,11 @@ def _presented_password(request: Request, station: ChargePoint) -> bytes:
         decoded = base64.b64decode(encoded.strip(), validate=True)
     except (binascii.Error, ValueError):
         raise Refused(Reason.BAD_AUTHORIZATION) from None
-    user, colon, password = decoded.partition(b":")
-    if not colon:
+    *user, password = decoded.split(b":", 1 + station.identity.count(":"))
+    if not user:
         raise Refused(Reason.BAD_AUTHORIZATION)
     try:
-        is_same = user.decode().casefold() == station.identity.casefold()
+        is_same = b":".join(user).decode().casefold() == station.identity.casefold()
     except UnicodeDecodeError:
         is_same = False
     if not is_same:

@@ -146,6 +146,22 @@ async def test_passwords_as_bytes_hex_or_text(station, connect, stored, password
     assert await stored(lambda: ChargePoint.objects.get().security_profile) == 1
 
 
+@pytest.mark.parametrize(
+    ("user", "password", "status"),
+    [
+        ("00:1A:2B:3C:4D:5E", b"with:colon:inside!", 101),
+        ("00:1a:2b:3c:4d:5e", b"with:colon:inside!", 101),
+        ("00:1A:2B:3C:4D:5E", b"other:inside!", 401),
+        ("00:1A:2B:3C:4D:5F", b"with:colon:inside!", 401),
+        ("00", b"with:colon:inside!", 401),
+    ],
+)
+async def test_an_identity_with_colons_is_a_user_too(connect, stored, user, password, status):
+    """Many chargers are called by their network address."""
+    await with_password(await sync_to_async(make_station)("00:1A:2B:3C:4D:5E"), "with:colon:inside!")
+    assert (await connect("00:1A:2B:3C:4D:5E", headers=basic(user, password))).status == status
+
+
 async def test_basic_auth_over_tls_is_profile_2(station, connect, stored):
     await with_password(station, "correct horse battery")
     await connect(headers=basic("CP1", b"correct horse battery"), scheme="wss")
