@@ -19,14 +19,14 @@ from django.db.models import Q, QuerySet
 
 from stations.models import Connector
 
-from .models import MeterValue, Thinning, Transaction
+from .models import EndedBy, MeterValue, Thinning, Transaction
 
 #: Of so many seconds one reading stays; a divisor of an hour, since quarters of the clock are meant.
 KEPT_EVERY_S = 15 * 60
 #: What a charger says again and again; any other reading has a reason of its own.
 THINNED = (MeterValue.Context.SAMPLE_PERIODIC, MeterValue.Context.SAMPLE_CLOCK)
-#: A session that began so long before the readings in question is over: its readings are looked at once.
-LONGEST_SESSION = timedelta(days=1)
+#: What was kept while a charger was offline has come by then: the readings of a session are looked at once.
+COMES_WITHIN = timedelta(days=1)
 PAUSE = timedelta(days=1)
 #: One round of the clock works so long; other jobs of the clock and the chargers wait for nothing longer.
 ROUND_S = 0.5
@@ -74,8 +74,12 @@ def _step(thinning: Thinning, before: datetime) -> tuple[list[int], bool]:
     """Rows to be deleted of the next sessions, or of the next day without one; and whether that was all."""
     rows = MeterValue.objects.filter(connector=thinning.connector_id, timestamp__lt=before, context__in=THINNED)
     rows = rows.filter(Q(samples__isnull=True) | ~Q(samples__icontains="SignedData"))
+    has_ended = Q(stopped_at__lt=before) | Q(ended_by=EndedBy.OPEN, register_at__lt=before)
     over = Transaction.objects.filter(
-        connector=thinning.connector_id, pk__gt=thinning.session, start_received_at__lt=before - LONGEST_SESSION
+        has_ended,
+        connector=thinning.connector_id,
+        pk__gt=thinning.session,
+        start_received_at__lt=before - COMES_WITHIN,
     )
     sessions = list(over.order_by("pk").values_list("pk", flat=True)[:SESSIONS_PER_STEP])
     if sessions:

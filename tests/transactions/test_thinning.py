@@ -77,10 +77,25 @@ def test_without_the_setting_everything_stays(talking, settings):
 
 @pytest.mark.parametrize("days", [1, 89, 90])
 def test_young_readings_stay(talking, days):
-    """A session is looked at once, when also the longest one that began with it is over."""
+    """A session is looked at once, a day later: what was kept while its charger was offline has come by then."""
     hour_of_charging(talking)
     assert thinning.advance(NOON + timedelta(days=days)) == 0
     assert MeterValue.objects.count() == 60
+
+
+@pytest.mark.parametrize("stops", [True, False])
+def test_a_session_of_many_days_waits_until_its_last_reading_is_old(talking, stops):
+    """A car that stays plugged in over the holidays."""
+    talking.now = NOON
+    transaction, _verdict = talking.starts()
+    for day in (0, 4):
+        talking.now = minute(1) + timedelta(days=day)
+        talking.meters(*(reading(at(day * 86400 + n), 1000 + day) for n in (0, 60)), transaction=transaction)
+    if stops:
+        talking.stops(transaction, timestamp=talking.now)
+    thinning.advance(NOON + timedelta(days=92))
+    thinning.advance(NOON + timedelta(days=100))
+    assert kept(transaction) == [at(60), at(4 * 86400 + 60)]
 
 
 @pytest.mark.parametrize("context", ["Transaction.Begin", "Transaction.End", "Trigger", "Interruption.Begin", "Other"])
