@@ -9,10 +9,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from people.access import Access
+from stations.forms.old_pages import OldPageForm
 from stations.identities import clean_identity
 from stations.models import ChargePoint
-
-from ..old_pages import OldPageForm
 
 ADD, CHANGE, APPROVE = (f"stations.{verb}_chargepoint" for verb in ("add", "change", "approve"))
 

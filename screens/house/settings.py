@@ -16,9 +16,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from stations import changes
+from stations.forms.old_pages import OldPageForm
 from stations.models import Site
 
-from ..old_pages import OldPageForm
 from ..pages import FormPage, Page
 
 

@@ -13,9 +13,9 @@ from django.utils.translation import gettext_lazy as _
 
 from people.administration import global_role
 from people.models import Membership
+from stations.forms.old_pages import OldPageForm
 from stations.models import Site
 
-from ..old_pages import OldPageForm
 from .words import ROLES_IN_WORDS
 
 

@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from people.access import Access
+from stations.forms.old_pages import OldPageForm
 from transactions.models import IdTag, IdTagGroup
 
-from ..old_pages import OldPageForm
 from .fields import MomentField, NamedField
 
 

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from django import forms
-
+from ..forms.old_pages import OldPageForm
 from ..identities import clean_identity
 from ..models import ChargePoint
 
 
-class ChargePointForm(forms.ModelForm):  # type: ignore[type-arg]
+class ChargePointForm(OldPageForm):
     class Meta:
         model = ChargePoint
         fields = (

@@ -12,12 +12,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from .. import changes
+from ..forms.old_pages import OldPageForm
 from ..models import ChargePoint, Site
 from .pages import PageAdmin
 
 
 @admin.register(Site)
 class SiteAdmin(PageAdmin[Site]):
+    form = OldPageForm
     ordering = ("name",)  # counting drops the model's own
     list_display = ("name", "address", "chargers", "holders_may_start")
     search_fields = ("name", "address", "notes")

@@ -16,6 +16,7 @@ from stations import credentials
 from stations.models import ChargePoint, ConnectionAttempt, GatewayProcess, Message, Site
 from tests.admin_cast import make_everything
 from tests.people import browser
+from tests.screens.old_page import sent_by
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/stations/chargepoint/"
@@ -218,3 +219,17 @@ def test_open_pages_hear_of_a_charger_and_of_its_site(station, operator, monkeyp
     ChargePoint.objects.update(site=site)
     assert operator.post(f"/admin/stations/site/{site.pk}/change/", {"name": "Court"}).status_code == 302
     assert told == [f"station:{station.pk}"]
+
+
+def test_an_old_page_takes_back_nothing_that_somebody_else_has_entered(station, operator):
+    url, site = f"{LIST}{station.pk}/change/", Site.objects.create(name="Yard", holders_may_start=True)
+    old_page = sent_by(operator.get(url), "identity")
+    ChargePoint.objects.update(minimum_security_profile=2, site=site)
+    assert operator.post(url, {**old_page, "name": "Bay 7"}).status_code == 302
+    station.refresh_from_db()
+    assert (station.name, station.minimum_security_profile, station.site) == ("Bay 7", 2, site)
+    old_page = sent_by(operator.get(f"/admin/stations/site/{site.pk}/change/"), "address")
+    Site.objects.update(holders_may_start=False)
+    operator.post(f"/admin/stations/site/{site.pk}/change/", {**old_page, "name": "Court"})
+    site.refresh_from_db()
+    assert (site.name, site.holders_may_start) == ("Court", False)

@@ -11,6 +11,7 @@ from django.utils import timezone, translation
 
 from tests.admin_cast import make_everything
 from tests.people import browser
+from tests.screens.old_page import sent_by
 from transactions.models import IdTag, IdTagGroup, MeterValue, OrphanedStop, UnknownIdTag
 from transactions.unknown import usable_numbers
 
@@ -71,6 +72,25 @@ def test_open_pages_hear_of_tags_and_groups(rows, operator, told):
     told.clear()
     act(operator, "block", tag)
     assert {*told} == {"tags"}
+
+
+def test_an_old_page_takes_back_nothing_that_somebody_else_has_entered(rows, operator):
+    tag, end = rows["transactions.idtag"], timezone.now().replace(microsecond=0)
+    group = IdTagGroup.objects.create(parent_id_tag="VANS")
+    pages = [(row, f"/admin/transactions/{row._meta.model_name}/{row.pk}/change/") for row in (tag, group)]
+    old_pages = [sent_by(operator.get(url), "expires_at_0") for _row, url in pages]
+    for model in (IdTag, IdTagGroup):
+        model.objects.update(blocked=True, expires_at=end)
+    for (row, url), sent, change in zip(pages, old_pages, ({"holder": "Anne"}, {"name": "Vans"}), strict=True):
+        assert operator.post(url, {**sent, **change}).status_code == 302
+        row.refresh_from_db()
+        assert (row.blocked, row.expires_at) == (True, end)
+    assert (tag.holder, group.name) == ("Anne", "Vans")
+    new_page = sent_by(operator.get(pages[0][1]), "expires_at_0")
+    del new_page["blocked"]
+    operator.post(pages[0][1], {**new_page, "expires_at_0": "", "expires_at_1": ""})
+    tag.refresh_from_db()
+    assert (tag.blocked, tag.expires_at) == (False, None)
 
 
 def test_an_archived_tag_is_hidden_and_comes_back(rows, operator):

@@ -3,7 +3,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
@@ -17,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from stations.admin.exchange import ExportAdmin, ImportAdmin
 from stations.admin.on_screen import OnScreen
 from stations.admin.pages import ArchivedFilter, PageAdmin, badge, link, moment
+from stations.forms.old_pages import OldPageForm
 
 from ..models import IdTag, IdTagGroup, UnknownIdTag
 from ..resources import IdTagResource
@@ -51,7 +51,7 @@ def validity_badge(row: IdTag | IdTagGroup) -> SafeString:
     return badge("accepted", gettext("Valid"))
 
 
-class IdTagForm(forms.ModelForm):  # type: ignore[type-arg]
+class IdTagForm(OldPageForm):
     class Meta:
         model = IdTag
         fields = ("id_tag", "holder", "group", "blocked", "expires_at", "max_concurrent", "note", "user", "site")
@@ -140,6 +140,7 @@ class IdTagAdmin(ImportAdmin, ExportAdmin, PageAdmin[IdTag]):
 
 @admin.register(IdTagGroup)
 class IdTagGroupAdmin(PageAdmin[IdTagGroup]):
+    form = OldPageForm
     ordering = ("parent_id_tag",)  # counting drops the model's own
     list_display = ("parent_id_tag", "name", "state", "expires", "tags")
     list_filter = (ValidityFilter,)

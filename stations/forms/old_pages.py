@@ -13,9 +13,14 @@ class OldPageForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
-            # the page says what it showed; an entry that comes without that is meant
-            is_said = not self.is_bound or self.add_initial_prefix(name) in self.data
-            field.show_hidden_initial = self.instance.pk is not None and is_said
+            field.show_hidden_initial = self.instance.pk is not None and self._is_said(name, field)
+
+    def _is_said(self, name: str, field: forms.Field) -> bool:
+        """Whether the page says what it showed; an entry that comes without that is meant."""
+        shown = field.hidden_widget()
+        return not self.is_bound or not shown.value_omitted_from_data(
+            self.data, self.files, self.add_initial_prefix(name)
+        )
 
     def clean(self) -> dict[str, Any]:
         entered: dict[str, Any] = super().clean() or {}
