@@ -113,6 +113,8 @@ class ImportableResource(SheetResource):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._seen: set[str] = set()
+        #: Columns that the file has
+        self._given: set[str] = set()
 
     @classmethod
     def get_diff_class(cls) -> type[Diff]:
@@ -131,6 +133,7 @@ class ImportableResource(SheetResource):
 
     def before_import(self, dataset: Any, **kwargs: Any) -> None:
         self._seen.clear()
+        self._given = {*dataset.headers}
         unknown = sorted({*dataset.headers} - self.known_headers())
         if unknown:
             raise ValidationError(_("Unknown columns: %(names)s.") % {"names": ", ".join(unknown)[:500]})
@@ -180,5 +183,6 @@ class ImportableResource(SheetResource):
             raise ValidationError(errors)
 
     def get_bulk_update_fields(self) -> list[str]:
-        """Only the imported columns: the gateway writes the others at the same time."""
-        return [field.attribute for field in self.get_import_fields() if field is not self._identity]
+        """Only columns of the file: the gateway and other people write the others at the same time."""
+        given = [field for field in self.get_import_fields() if field.column_name in self._given]
+        return [field.attribute for field in given if field is not self._identity]

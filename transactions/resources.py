@@ -86,6 +86,8 @@ class IdTagResource(ImportableResource):
         super().before_import(dataset, **kwargs)
         if {"expires_at", "expires_at_utc"} <= {*dataset.headers}:
             raise ValidationError(_("Give either expires_at or expires_at_utc, not both."))
+        if "expires_at" in dataset.headers:
+            self._given.add("expires_at_utc")
 
     def before_import_row(self, row: Any, **kwargs: Any) -> None:
         super().before_import_row(row, **kwargs)

@@ -18,6 +18,7 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from hypothesis import given
 from hypothesis import strategies as st
+from tablib import Dataset
 
 from stations import uploads
 from stations.models import ChargePoint, Site
@@ -449,15 +450,16 @@ def test_chargers_are_imported_but_never_approved(rows, operator):
     assert (entry.changes["site"][1], entry.actor.username) == ("Yard", "operator")
 
 
-def test_importing_chargers_leaves_their_connection_alone(rows):
+def test_importing_chargers_leaves_alone_what_is_in_no_column_of_the_file(rows):
     station = ChargePoint.objects.get()
     resource = ChargePointResource()
-    station.name, station.connection = "Bay", "stale"
-    ChargePoint.objects.update(connection="new")
+    resource.before_import(Dataset(headers=["identity", "name"]))
+    station.name, station.connection, station.notes = "Bay", "stale", "old"
+    ChargePoint.objects.update(connection="new", notes="Beside the gate")
     resource.update_instances.append(station)
     resource.bulk_update(using_transactions=True, dry_run=False, raise_errors=True)
     station.refresh_from_db()
-    assert (station.name, station.connection) == ("Bay", "new")
+    assert (station.name, station.connection, station.notes) == ("Bay", "new", "Beside the gate")
 
 
 def test_chargers_round_trip(rows, operator):

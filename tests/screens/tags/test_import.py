@@ -251,6 +251,24 @@ def test_what_became_wrong_since_is_not_imported(operator, anna):
 # At one site
 
 
+def test_a_file_of_names_lifts_no_block_that_is_set_meanwhile(operator, anna, monkeypatch):
+    """What stands in no column of the file is not written, however long the file takes to be read."""
+    write = importing.TagImport.write
+
+    def later(table):
+        IdTag.objects.update(blocked=True, note="Reported lost")
+        write(table)
+
+    monkeypatch.setattr(importing.TagImport, "write", later)
+    confirm(operator, upload(operator, as_csv(["id_tag", "holder"], [anna.id_tag, "Anne"])))
+    anna.refresh_from_db()
+    assert (anna.holder, anna.blocked, anna.note) == ("Anne", True, "Reported lost")
+    end = ["id_tag", "expires_at", "blocked"], [anna.id_tag, "2027-12-31T18:00:00+00:00", "no"]
+    confirm(operator, upload(operator, as_csv(*end)))
+    anna.refresh_from_db()
+    assert (anna.expires_at, anna.blocked) == (datetime(2027, 12, 31, 18, tzinfo=UTC), False)
+
+
 def test_new_tags_are_of_the_site_and_others_are_errors(house, anna, yard):
     client = browser_of(person_at("operator", yard))
     preview = upload(client, as_csv(["id_tag", "holder"], ["NEW1", "Ben"], [anna.id_tag, "Mine"]), site=yard.pk)
