@@ -41,9 +41,9 @@ class PersonForm(OldPageForm):
             role.initial = global_role(self.instance)
         self.fields["username"].widget.attrs |= {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 
-    def role_shown(self) -> SafeString:
+    def role_shown(self) -> str:
         """What the page says of the role beside its buttons, which stand one by one."""
-        return self["role"].as_hidden(only_initial=True) if self.instance.pk else SafeString()
+        return self["role"].as_hidden(only_initial=True) if self.instance.pk else ""
 
     def clean_username(self) -> str:
         """A name that differs from another's by case only would be mistaken for it."""
