@@ -79,19 +79,21 @@ def _unrecorded(now: datetime) -> QuerySet[Command]:
     """Profiles that were sent without a row: accepted while we could not store it, or never answered."""
     told = Q(status=CommandStatus.ACCEPTED) | Q(status__in=clearing.UNANSWERED, error_code="")
     set_profiles = _lately("SetChargingProfile", now).filter(told, charging_profile__isnull=True)
+    # one that was not answered brought its profile if it brought a session
+    began = Q(status=CommandStatus.ACCEPTED) | Q(status__in=clearing.UNANSWERED, effect_status=EffectStatus.SEEN)
     starts = _lately("RemoteStartTransaction", now).filter(
-        status=CommandStatus.ACCEPTED, charging_profile__isnull=True, payload__has_key="chargingProfile"
+        began, charging_profile__isnull=True, payload__has_key="chargingProfile"
     )
     return set_profiles | starts
 
 
 def _record(command: Command, *, now: datetime) -> int:
+    if command.status != CommandStatus.ACCEPTED:
+        return _close(recorded(command), now=now)
     if command.action == "RemoteStartTransaction":
         came_with_start(command, "Accepted", at=command.closed_at or now)
-    elif command.status == CommandStatus.ACCEPTED:
-        answered(command, "Accepted", at=command.closed_at or now)
     else:
-        return _close(recorded(command), now=now)
+        answered(command, "Accepted", at=command.closed_at or now)
     return 1
 
 

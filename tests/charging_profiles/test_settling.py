@@ -221,6 +221,19 @@ def test_a_remote_start_s_profile_finds_its_session(online: ChargePoint) -> None
     assert (settled(), states()) == (1, ["ended"])
 
 
+def test_a_start_without_an_answer_brought_its_profile_with_its_session(online: ChargePoint) -> None:
+    command = _remote_start(online, says=None)
+    assert (settled(), states()) == (0, [])
+    session = make_session(online, 2)
+    Command.objects.filter(pk=command.pk).update(effect_status=EffectStatus.SEEN, effect={"transaction": session.pk})
+    settled()
+    row = Assignment.objects.get()
+    assert (row.transaction, row.connector_id, row.state) == (session, 2, "uncertain")
+    assert settled() == 0
+    end_session(session)
+    assert (settled(), states()) == (1, ["ended"])
+
+
 def test_no_car_came(online: ChargePoint) -> None:
     command = _remote_start(online)
     Command.objects.filter(pk=command.pk).update(effect_status=EffectStatus.MISSED)
@@ -241,6 +254,7 @@ def test_a_profile_of_a_session_that_nobody_knows(online: ChargePoint, tell: Cal
     assert (settled(timedelta(minutes=6)), states()) == (1, ["ended", "installed"])
 
 
-def _remote_start(station: ChargePoint, says: str = "Accepted") -> Command:
+def _remote_start(station: ChargePoint, says: str | None = "Accepted") -> Command:
     profile = {**WIRE, "chargingProfilePurpose": "TxProfile"}
-    return answer(queue_command(station, "RemoteStartTransaction", {"idTag": "CAFE", "chargingProfile": profile}), says)
+    command = queue_command(station, "RemoteStartTransaction", {"idTag": "CAFE", "chargingProfile": profile})
+    return lose(command) if says is None else answer(command, says)
