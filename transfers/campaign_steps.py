@@ -42,10 +42,19 @@ def _advance(campaign: Campaign, now: datetime) -> int:
     """A paused campaign begins nothing, but ends with its last station."""
     done = _go_on(campaign, now) if campaign.state == Campaign.State.RUNNING else 0
     if not campaign.updates.filter(ended_at=None).exists():
-        ended = Campaign.objects.filter(pk=campaign.pk, state=campaign.state)
-        done += ended.update(state=Campaign.State.DONE, ended_at=now)
-        told(campaign)
+        done += _end(campaign, now)
     return done
+
+
+@transaction.atomic
+def _end(campaign: Campaign, now: datetime) -> int:
+    """Under its lock all is asked again: somebody may just have put those that failed in line once more."""
+    row = Campaign.objects.select_for_update(of=("self",), no_key=True).get(pk=campaign.pk)
+    if row.state != campaign.state or row.updates.filter(ended_at=None).exists():
+        return 0
+    Campaign.objects.filter(pk=row.pk).update(state=Campaign.State.DONE, ended_at=now)
+    told(row)
+    return 1
 
 
 def _go_on(campaign: Campaign, now: datetime) -> int:

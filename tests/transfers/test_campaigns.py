@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from stations.commands import CommandRefused, Origin
@@ -354,6 +356,29 @@ def test_retry_failed(fleet, firmware):
     advance()
     campaign.refresh_from_db()
     assert (campaign.state, set(states(campaign))) == (Campaign.State.DONE, {State.INSTALLED})
+
+
+def test_who_is_put_in_line_again_as_the_campaign_ends_has_a_turn(fleet, firmware):
+    """The clock has just seen that all have their end."""
+    campaign = start(fleet[:1], firmware, retries=0)
+    advance()
+    sent(fleet[0], status=CommandStatus.REJECTED)
+    deadlines.check(timezone.now())
+    pressed = []
+
+    def press(execute: Any, sql: str, *args: Any) -> Any:
+        result = execute(sql, *args)
+        if not pressed and re.match(r'SELECT \S+ AS "a" FROM "transfers_firmwareupdate"', sql):  # exists()
+            pressed.append(True)
+            assert campaigns.retry_failed(campaign) == 1
+        return result
+
+    with connection.execute_wrapper(press):
+        advance()
+    campaign.refresh_from_db()
+    assert (bool(pressed), campaign.state, states(campaign)) == (True, Campaign.State.RUNNING, [State.WAITING])
+    assert advance(timezone.now() + 2 * MINUTE) == 1
+    assert states(campaign) == [State.ASKED]
 
 
 def test_with_an_archived_file_nothing_is_tried_again(fleet, firmware):
