@@ -71,8 +71,11 @@ class Decide(Allowed):
         station = get_object_or_404(self.access.charge_points(), pk=pk, archived_at=None)
         if not self.access.on(PERMISSION, station):
             raise PermissionDenied
-        if self.approves:
+        # what a second press brings is of an old page: a colleague has given it a name and a place
+        if self.approves and station.registration_status != RegistrationStatus.ACCEPTED:
             self._approve(station)
+        elif self.approves:
+            self._say_approved(station)
         else:
             reject_charge_point(station, origin=self.origin)
             messages.success(request, _("%(charger)s is rejected.") % {"charger": station})
@@ -87,4 +90,7 @@ class Decide(Allowed):
             return
         form.instance.save(update_fields=["name", "site"])
         approve_charge_point(station, origin=self.origin)
+        self._say_approved(station)
+
+    def _say_approved(self, station: ChargePoint) -> None:
         messages.success(self.request, _("%(charger)s is approved and may charge.") % {"charger": station})

@@ -125,6 +125,16 @@ def test_an_operator_approves_with_name_and_site(house):
     assert (waiting.registration_status, waiting.name, waiting.site) == ("Accepted", "Bay 07", house.site)
 
 
+def test_whoever_approves_second_leaves_its_name_and_place(house):
+    waiting = ChargePoint.objects.create(identity="NEW-1", last_seen_at=timezone.now())
+    anna, approve = browser_of(person("operator")), f"/chargers/{waiting.pk}/approve/"
+    anna.post(approve, {"name": "Bay 07", "site": house.site.pk})
+    told = anna.post(approve, {"name": "", "site": "", "next": "/"}, follow=True).content.decode()
+    waiting.refresh_from_db()
+    assert (waiting.name, waiting.site) == ("Bay 07", house.site)
+    assert "Bay 07 is approved" in told
+
+
 def test_rejecting_keeps_the_name_as_it_was(house):
     waiting = ChargePoint.objects.create(identity="NEW-1", last_seen_at=timezone.now())
     browser_of(person("operator")).post(f"/chargers/{waiting.pk}/reject/", {"name": "x"})
