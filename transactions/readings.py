@@ -52,13 +52,15 @@ def _delivered(transaction: Transaction, registers: Iterable[int | None]) -> Ite
     After a real reset the register counts on from what was delivered before it.
     """
     start_wh, has_reset = transaction.meter_start_wh, Flag.METER_RESET in transaction.flags
-    before_wh = last_wh = 0
+    before_wh, last_wh, is_own = 0, 0, True
     for register_wh in registers:
         if register_wh is None:
             yield None
             continue
         own_wh = register_wh - start_wh
-        is_own = own_wh >= 0 and abs(before_wh + own_wh - last_wh) <= abs(before_wh + register_wh - last_wh)
+        own_step, step = abs(before_wh + own_wh - last_wh), abs(before_wh + register_wh - last_wh)
+        # a session's register that passes a small meterStart has not become the other one
+        is_own = own_wh >= 0 and (own_step <= step if is_own else own_step < step / 2)
         here_wh = own_wh if is_own else register_wh
         if has_reset and before_wh + here_wh < last_wh:
             before_wh = last_wh - here_wh

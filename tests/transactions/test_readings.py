@@ -38,6 +38,12 @@ def test_a_register_of_the_session_begins_at_nothing(station, tag):
     assert [point.energy_wh for point in readings.points(started)] == [0, 300]
 
 
+def test_a_register_of_the_session_may_pass_a_small_meter_start(station, tag):
+    started, _verdict = station.starts(meter_start_wh=300)
+    station.meters(*(reading(minute(15 * n), 2750 * n) for n in range(4)), transaction=started)
+    assert [point.energy_wh for point in readings.points(started)] == [0, 2750, 5500, 8250]
+
+
 def test_the_meters_own_register_beside_the_sessions_says_the_same(station, tag):
     """What names the session begins at 0, what comes by the clock is the meter's life."""
     started, _verdict = station.starts(meter_start_wh=400_000)
