@@ -11,11 +11,13 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from . import bell, changes, configuration, effects, locked, recipes, write_batch
-from .commands import SYSTEM, Origin, queue_command
+from .commands import SYSTEM, Origin, close_queued, queue_command
 from .connectors import get_connector
 from .models import (
     ChargePoint,
     ChargePointStatus,
+    Command,
+    CommandStatus,
     ConnectionAttempt,
     Connector,
     Message,
@@ -256,9 +258,10 @@ def _decide(charge_point: ChargePoint, status: RegistrationStatus, *, origin: Or
 
 @transaction.atomic
 def archive_charge_point(charge_point: ChargePoint) -> None:
-    """Take a station out of use: it is refused from now on; its history stays."""
+    """Take a station out of use: it is refused from now on, and what waits for it is taken back; its history stays."""
     charge_point.archived_at = timezone.now()
     charge_point.save(update_fields=["archived_at"])
+    close_queued(Command.objects.filter(charge_point=charge_point), CommandStatus.CANCELLED)
     ring_station(charge_point.pk, "station.changed")
 
 

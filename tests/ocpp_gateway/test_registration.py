@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from ocpp_gateway import consumers
 from stations import services
-from stations.models import ChargePoint, Command, RegistrationStatus
+from stations.commands import queue_command
+from stations.models import ChargePoint, Command, CommandStatus, RegistrationStatus
 from tests.conftest import make_station
 from tests.fake_charge_point import CallFailed
 from transactions.models import Transaction
@@ -120,6 +121,15 @@ async def test_rejecting_counts_at_once(cp, station, gateway, stored):
 async def test_archiving_ends_the_line(cp, station):
     await sync_to_async(services.archive_charge_point)(station)
     assert await cp.closes() == 1000
+
+
+async def test_what_waited_for_an_archived_charger_is_taken_back(gateway, station, connect, stored):
+    """It would go out when the charger is used again, weeks later."""
+    soon = timezone.now() + timedelta(days=20)
+    command = await sync_to_async(queue_command)(station, "Reset", {"type": "Hard"}, valid_until=soon)
+    await sync_to_async(services.archive_charge_point)(station)
+    await sync_to_async(services.restore_charge_point)(station)
+    assert (await stored(lambda: Command.objects.get(pk=command.pk))).status == CommandStatus.CANCELLED
 
 
 async def test_policy_accept(gateway, connect, stored, settings):
