@@ -49,8 +49,6 @@ def test_a_job_runs_and_leaves_its_file_and_its_sentence(kind, anna, runner):
 
 
 def test_two_presses_at_the_same_moment_queue_one_job(kind, anna):
-    if connection.vendor == "sqlite":
-        pytest.skip("SQLite has one writer")
     kind("count", lambda job, progress: None)
 
     def press():
