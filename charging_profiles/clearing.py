@@ -9,15 +9,13 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from stations.commands import CommandRefused, Origin, queue_command
-from stations.models import ChargePoint, Command, CommandStatus
+from stations.models import UNANSWERED_STATUSES, ChargePoint, Command
 
 from .assignments import end
 from .models import ACTIVE_STATES, Assignment
 
 #: Answers after which nothing that was meant is at the station: removed now, or not there before.
 GONE = ("Accepted", "Unknown")
-#: Ends of a command that may have reached its station all the same.
-UNANSWERED = (CommandStatus.TIMED_OUT, CommandStatus.FAILED)
 _COLUMNS = {"connectorId": "connector_id", "chargingProfilePurpose": "purpose", "stackLevel": "stack_level"}
 
 
@@ -82,7 +80,7 @@ def is_cleared_since(assignment: Assignment, since: datetime) -> bool:
 
 def may_be_cleared_since(assignment: Assignment, since: datetime) -> bool:
     """Whether the station was told to remove it since then and has not answered."""
-    return _is_meant_by_one(assignment, since, status__in=UNANSWERED, error_code="", late_at=None)
+    return _is_meant_by_one(assignment, since, status__in=UNANSWERED_STATUSES, error_code="", late_at=None)
 
 
 def _is_meant_by_one(assignment: Assignment, since: datetime, **ended: Any) -> bool:

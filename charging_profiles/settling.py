@@ -7,7 +7,7 @@ from functools import partial
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from stations.models import OPEN_STATUSES, Command, CommandStatus, EffectStatus
+from stations.models import OPEN_STATUSES, UNANSWERED_STATUSES, Command, CommandStatus, EffectStatus
 from stations.one_by_one import each
 from transactions.models import EndedBy, Transaction
 
@@ -48,7 +48,7 @@ def _close(assignment: Assignment, *, now: datetime) -> int:
         return install(assignment, State.INSTALLED, at=command.closed_at or now)
     if command.status == CommandStatus.REJECTED or command.error_code:
         return end(row, State.REFUSED, at=now)
-    if command.status not in clearing.UNANSWERED or command.sent_at is None:
+    if command.status not in UNANSWERED_STATUSES or command.sent_at is None:
         return end(row, State.NOT_SENT, at=now)
     if clearing.is_cleared_since(assignment, command.sent_at):
         return end(row, State.CLEARED, at=now)
@@ -77,10 +77,10 @@ def _lately(action: str, now: datetime) -> QuerySet[Command]:
 
 def _unrecorded(now: datetime) -> QuerySet[Command]:
     """Profiles that were sent without a row: accepted while we could not store it, or never answered."""
-    told = Q(status=CommandStatus.ACCEPTED) | Q(status__in=clearing.UNANSWERED, error_code="")
+    told = Q(status=CommandStatus.ACCEPTED) | Q(status__in=UNANSWERED_STATUSES, error_code="")
     set_profiles = _lately("SetChargingProfile", now).filter(told, charging_profile__isnull=True)
     # one that was not answered brought its profile if it brought a session
-    began = Q(status=CommandStatus.ACCEPTED) | Q(status__in=clearing.UNANSWERED, effect_status=EffectStatus.SEEN)
+    began = Q(status=CommandStatus.ACCEPTED) | Q(status__in=UNANSWERED_STATUSES, effect_status=EffectStatus.SEEN)
     starts = _lately("RemoteStartTransaction", now).filter(
         began, charging_profile__isnull=True, payload__has_key="chargingProfile"
     )
@@ -98,7 +98,7 @@ def _record(command: Command, *, now: datetime) -> int:
 
 
 def _unsure_clearings(now: datetime) -> QuerySet[Command]:
-    return _lately("ClearChargingProfile", now).filter(status__in=clearing.UNANSWERED, error_code="")
+    return _lately("ClearChargingProfile", now).filter(status__in=UNANSWERED_STATUSES, error_code="")
 
 
 def _doubt(command: Command, *, now: datetime) -> int:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from .commands import CommandRefused, Origin, check_wait, close_queued, queue_command
 from .credentials import login_key
 from .masking import is_masked, masked
-from .models import ChargePoint, Command, CommandBatch, CommandStatus, EffectStatus
+from .models import UNANSWERED_STATUSES, ChargePoint, Command, CommandBatch, CommandStatus, EffectStatus
 
 _ACCEPTED = Q(status=CommandStatus.ACCEPTED)
 _MISSED = Q(effect_status=EffectStatus.MISSED)
@@ -27,7 +27,7 @@ _BAD_END = Q(
     action__in=["UpdateFirmware", "SignedUpdateFirmware", "GetDiagnostics", "GetLog"],
 ) & ~(Q(effect__steps__icontains='"Installed"') | Q(effect__steps__icontains='"Uploaded"'))
 #: Without an answer what followed tells whether the station did it: many restart at once and answer nothing.
-_UNANSWERED = Q(status__in=[CommandStatus.FAILED, CommandStatus.TIMED_OUT])
+_UNANSWERED = Q(status__in=UNANSWERED_STATUSES)
 _DONE = Q(effect_status=EffectStatus.SEEN) & ~_BAD_END
 #: Ends at which the station did not do what it was told, or nobody knows whether it did.
 FAILED = (

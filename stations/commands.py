@@ -16,7 +16,16 @@ from django.utils.translation import gettext as _
 
 from . import bell, changes, credentials, effects, locations, write_batch
 from .masking import is_masked, mask_text, masked
-from .models import OPEN_STATUSES, ChargePoint, Command, CommandBatch, CommandSource, CommandStatus, StationModel
+from .models import (
+    OPEN_STATUSES,
+    UNANSWERED_STATUSES,
+    ChargePoint,
+    Command,
+    CommandBatch,
+    CommandSource,
+    CommandStatus,
+    StationModel,
+)
 from .models.station_model import DEFAULT_TIMEOUT_S
 from .one_by_one import each
 from .waiting import wait_for
@@ -35,8 +44,6 @@ IDEMPOTENCY_WINDOW = timedelta(hours=24)
 #: Whoever wants something later than this should look at the charger again before.
 LONGEST_WAIT = timedelta(days=30)
 CONNECTION_LOST = "the connection was lost before the charger answered"
-#: Ends without a word from the station: what it says later is kept beside them.
-_UNANSWERED = (CommandStatus.TIMED_OUT, CommandStatus.FAILED)
 
 
 class CommandRefused(ValueError):
@@ -238,7 +245,12 @@ def keep_late_answer(charge_point_id: int, message_id: str, answer: Any) -> bool
     except ValueError:
         return False
     unanswered = Command.objects.filter(
-        pk=pk, charge_point=charge_point_id, status__in=_UNANSWERED, answer__isnull=True, error_code="", late_at=None
+        pk=pk,
+        charge_point=charge_point_id,
+        status__in=UNANSWERED_STATUSES,
+        answer__isnull=True,
+        error_code="",
+        late_at=None,
     )
     changes.note(changes.station(charge_point_id), "commands")
     return unanswered.update(late_answer=masked(answer), late_at=timezone.now()) == 1

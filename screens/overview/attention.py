@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from people.access import Access
 from stations.models import (
+    UNANSWERED_STATUSES,
     ChargePoint,
     ChargePointStatus,
     Command,
@@ -168,7 +169,7 @@ def _unknown_tags(view: _View) -> Iterator[Concern]:
 
 def _failed_commands(view: _View) -> Iterator[Concern]:
     """What people asked for in the last day and did not get, and have not asked again."""
-    unanswered = Q(status__in=[CommandStatus.FAILED, CommandStatus.TIMED_OUT])
+    unanswered = Q(status__in=UNANSWERED_STATUSES)
     # many restart at once and answer nothing: what follows tells whether it was done
     unanswered &= ~Q(effect_status__in=[EffectStatus.AWAITED, EffectStatus.SEEN])
     failed = Q(status=CommandStatus.REJECTED) | unanswered | Q(effect_status=EffectStatus.MISSED)

@@ -13,7 +13,15 @@ from .charge_point import (
     SecurityProfile,
     StatusRecord,
 )
-from .command import OPEN_STATUSES, Command, CommandBatch, CommandSource, CommandStatus, EffectStatus
+from .command import (
+    OPEN_STATUSES,
+    UNANSWERED_STATUSES,
+    Command,
+    CommandBatch,
+    CommandSource,
+    CommandStatus,
+    EffectStatus,
+)
 from .connection_attempt import ConnectionAttempt
 from .gateway_process import GatewayProcess
 from .line_swap import LineSwap
@@ -26,6 +34,7 @@ from .station_model import RecipeChoice, StationModel
 
 __all__ = [
     "OPEN_STATUSES",
+    "UNANSWERED_STATUSES",
     "ChargePoint",
     "ChargePointStatus",
     "Command",

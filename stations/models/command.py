@@ -23,6 +23,8 @@ class CommandStatus(models.TextChoices):
 
 
 OPEN_STATUSES = (CommandStatus.QUEUED, CommandStatus.SENT)
+#: Ends without a word from the station, which may have done it all the same; what it says later is kept beside them.
+UNANSWERED_STATUSES = (CommandStatus.TIMED_OUT, CommandStatus.FAILED)
 
 
 class CommandSource(models.TextChoices):
