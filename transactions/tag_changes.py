@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -20,8 +20,7 @@ _AT_ONCE = 1000
 def change_tags(tags: Iterable[IdTag], values: dict[str, Any]) -> list[IdTag]:
     """Set columns of tags, with a line in the history of each; returns those that were not so already."""
     changed = [tag for tag in tags if _is_changed_by(tag, values)]
-    left = iter(changed)
-    while batch := list(islice(left, _AT_ONCE)):
+    for batch in batches(changed, _AT_ONCE):
         for tag in batch:
             for name, value in values.items():
                 setattr(tag, name, value)
@@ -29,6 +28,12 @@ def change_tags(tags: Iterable[IdTag], values: dict[str, Any]) -> list[IdTag]:
         IdTag.objects.filter(pk__in=[tag.pk for tag in batch]).update(**values)
     changes.note("tags")
     return changed
+
+
+def batches(tags: Iterable[IdTag], size: int) -> Iterator[list[IdTag]]:
+    left = iter(tags)
+    while batch := list(islice(left, size)):
+        yield batch
 
 
 def _is_changed_by(tag: IdTag, values: dict[str, Any]) -> bool:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.core import signing
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
@@ -86,13 +85,12 @@ def look(upload: Upload, access: Access, progress: Progress) -> tuple[TagImport,
 def carry_out(upload: Upload, access: Access, progress: Progress) -> Outcome:
     """Import the file; nothing of it where a row has an error. Raises Outdated and UnreadableFile."""
     table, outcome = look(upload, access, progress)
-    person = access.user if isinstance(access.user, User) else None
     if outcome.problems or outcome.counts["error"]:
         raise Outdated
     try:
         progress.expect(progress.done + outcome.counts["new"] + outcome.counts["update"])
         table.write()
-        audit.record(audit.Event.IMPORT, IdTag, actor=person, **outcome.counts)
+        audit.record(audit.Event.IMPORT, IdTag, actor=table.actor, **outcome.counts)
     except IntegrityError:
         raise Outdated from None
     return outcome

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -24,6 +23,7 @@ from stations.sheet_resource import PlainDiff
 from stations.uploads import Csv, SheetFormat, Xlsx
 from transactions.models import IdTag, IdTagGroup
 from transactions.resources import GroupWidget, IdTagResource
+from transactions.tag_changes import batches
 
 from .forms import groups_for
 
@@ -107,7 +107,7 @@ class TagImport(IdTagResource):
     def __init__(self, access: Access, site: Site | None, progress: Progress) -> None:
         super().__init__()
         self.fields["group"].widget = _Groups(access)
-        self._actor = access.user if isinstance(access.user, User) else None
+        self.actor = access.user if isinstance(access.user, User) else None
         self._site = site
         self._progress = progress
         everywhere = access.everywhere(PERMISSION)
@@ -146,15 +146,15 @@ class TagImport(IdTagResource):
         Raises IntegrityError if somebody else has entered one of the numbers meanwhile.
         """
         columns = self.get_bulk_update_fields()
-        for batch in _batches(self._new):
+        for batch in batches(self._new, BATCH):
             with transaction.atomic():
                 _save_groups(batch)
                 IdTag.objects.bulk_create(batch)
             self._progress.step(len(batch))
-        for batch in _batches(self._changed):
+        for batch in batches(self._changed, BATCH):
             with transaction.atomic():
                 _save_groups(batch)
-                audit.record_updates(batch, columns, actor=self._actor)
+                audit.record_updates(batch, columns, actor=self.actor)
                 IdTag.objects.bulk_update(batch, columns)
             self._progress.step(len(batch))
         changes.note("tags")
@@ -188,12 +188,6 @@ class TagImport(IdTagResource):
     def bulk_update(self, *_args: Any, **_kwargs: Any) -> None:
         self._changed += self.update_instances
         self.update_instances.clear()
-
-
-def _batches(tags: list[IdTag]) -> Iterator[list[IdTag]]:
-    left = iter(tags)
-    while batch := list(islice(left, BATCH)):
-        yield batch
 
 
 def _save_groups(tags: list[IdTag]) -> None:
