@@ -13,6 +13,8 @@ from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 
+from stations.pagination import may_be_empty
+
 #: Where rows stand whose column of moments is empty: a cursor compares, and nothing compares with NULL.
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 #: The name of such a column as it is ordered by.
@@ -34,11 +36,11 @@ class CursorPages(CursorPagination):
     def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> tuple[str, ...]:
         first, *_others = super().get_ordering(request, queryset, view)
         minus, column = "-" if first.startswith("-") else "", first.removeprefix("-")
-        return f"{minus}{_FILLED if _may_be_empty(queryset, column) else column}", f"{minus}pk"
+        return f"{minus}{_FILLED if may_be_empty(queryset.model, column) else column}", f"{minus}pk"
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
         column = super().get_ordering(request, queryset, view)[0].removeprefix("-")
-        if _may_be_empty(queryset, column):
+        if may_be_empty(queryset.model, column):
             queryset = queryset.annotate(**{_FILLED: Coalesce(column, Value(_NEVER))})
         self.base_url = request.build_absolute_uri()
         self.ordering = self.get_ordering(request, queryset, view)
@@ -99,7 +101,3 @@ def _read_position(position: Any) -> tuple[str, str]:
     except RecursionError:  # brackets by the thousand
         pass
     raise ValueError(position)
-
-
-def _may_be_empty(queryset: QuerySet[Any], column: str) -> bool:
-    return bool(getattr(queryset.model._meta.get_field(column), "null", False))

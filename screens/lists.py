@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import BadRequest, FieldDoesNotExist
+from django.core.exceptions import BadRequest
 from django.db.models import F, Model, QuerySet
 from django.db.models.expressions import OrderBy
 from django.utils.functional import cached_property
 from django.views.generic import ListView
 
-from stations.pagination import CappedPaginator
+from stations.pagination import CappedPaginator, may_be_empty
 
 from .pages import InParts
 
@@ -93,15 +93,6 @@ class ListPage(InParts, ListView):  # type: ignore[type-arg]
 def _empty_last(model: type[Model], column: str) -> OrderBy | str:
     """Databases differ about where to put NULL. Only where there may be one: PostgreSQL's indexes know one place."""
     path = column.removeprefix("-")
-    if not _may_be_empty(model, path):
+    if not may_be_empty(model, path):
         return column
     return OrderBy(F(path), descending=column.startswith("-"), nulls_last=True)
-
-
-def _may_be_empty(model: type[Model], path: str) -> bool:
-    name, _, rest = path.partition("__")
-    try:
-        field: Any = model._meta.get_field(name)
-    except FieldDoesNotExist:  # a column the list has made itself, or `pk`
-        return False
-    return field.null or bool(rest and _may_be_empty(field.related_model, rest))

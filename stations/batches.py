@@ -77,8 +77,8 @@ def start_batch(
 
     The same `idempotency_key` of the same actor returns the first batch; stations that a batch is to be tried again at
     join its retry, if there is one. `valid_until` as for one command: without it a station that is offline when its
-    turn comes ends undelivered. Raises CommandRefused for a masked payload, for a
-    key that each station needs for itself, and for too long a wait.
+    turn comes ends undelivered. Raises CommandRefused for a masked payload, for a key that each station needs for
+    itself, and for too long a wait.
     """
     if is_masked(payload):
         raise CommandRefused(_("A secret in this command is masked: enter it again."))
